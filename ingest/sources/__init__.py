@@ -1,0 +1,73 @@
+"""The sources. The registry is this folder: one module per source.
+
+A source module reads top to bottom: what it lands (`DATASETS`), its settings (`Settings`), `read`.
+
+    NAME: str                                       the name in [sources.NAME]
+    DATASETS: tuple[Dataset, ...]                   what it lands
+    class Settings(SourceSettings)                  its settings
+    def read(settings, context) -> Iterator[Batch]  fetch (the only I/O) and parse (pure)
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from ingest.contracts import Batch, Dataset
+
+
+class SourceSettings(BaseModel):
+    """What every source can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(True, description="Read this source in the night.")
+
+
+class FileSourceSettings(SourceSettings):
+    """A source that reads files."""
+
+    path: str = Field(description="A file, a folder (searched recursively) or a glob.")
+
+    @field_validator("path")
+    @classmethod
+    def _resolve(cls, value: str, info: ValidationInfo) -> str:
+        """Relative paths are relative to the config file's folder (context key `base`)."""
+        base = (info.context or {}).get("base")
+        return value if base is None or "://" in value else str(Path(base) / value)
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """What a source may know of its surroundings. `now` is the only clock."""
+
+    instance: str
+    now: datetime
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A module of this folder."""
+
+    NAME: str
+    DATASETS: tuple[Dataset, ...]
+    Settings: type[SourceSettings]
+
+    def read(self, settings: SourceSettings, context: SourceContext) -> Iterator[Batch]:
+        """Batches of landed and rejected rows, in a stable order."""
+
+
+def registry() -> dict[str, Source]:
+    """Every source by name, sorted."""
+    modules = (
+        importlib.import_module(f"{__name__}.{info.name}")
+        for info in pkgutil.iter_modules(__path__)
+        if not info.ispkg
+    )
+    sources = {module.NAME: module for module in modules}
+    return dict(sorted(sources.items()))  # type: ignore[arg-type]  # a module is a Source by shape
