@@ -113,7 +113,7 @@ def test_kubernetes_settings_are_the_products(tmp_path: Path) -> None:
     settings = pytest.importorskip("observatory.settings")
     config = tmp_path / "observatory.toml"
     config.write_text(kubernetes()["ConfigMap"]["data"]["observatory.toml"])
-    settings.load(config)
+    settings.load_settings(config)
 
 
 def test_airflow_dag_is_one_command_never_twice() -> None:
