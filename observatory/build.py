@@ -1,0 +1,284 @@
+"""Builds the models with dbt, inside this process, into a fresh warehouse file.
+
+The warehouse can always be rebuilt from landing, so a night never continues yesterday's: it builds
+`<folder>/.building/<warehouse name>` and moves it into place only after the audit. The name stays
+the same because DuckDB's views hold the file's name as that of their catalogue. A warehouse whose
+build or audit failed is kept as `<folder>/failed/<warehouse name>` to look into.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import AuditFailed, BuildFailed, ConfigError
+from observatory.settings import Settings
+from observatory.version import ROOT
+
+logger = logging.getLogger(__name__)
+
+# (models, seeds and tests done, all of them, the name of the one just done)
+Progress = Callable[[int, int, str], None]
+
+DEFAULT_MEMORY_LIMIT = "75%"
+_MODELS = ("model", "seed", "snapshot")
+_dbt_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What dbt did: its manifest, and the names of what passed, failed or warned."""
+
+    warehouse: Path
+    manifest: Mapping[str, Any]
+    invocation_id: str
+    dbt_version: str
+    models_built: int
+    tests_passed: int
+    failed_tests: list[str] = field(default_factory=list)
+    warned_tests: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # a sentence per model or test that failed
+    broken_models: list[str] = field(default_factory=list)
+
+    def raise_for_failure(self, kept: Path) -> None:
+        """Raise BuildFailed or AuditFailed if anything did not succeed."""
+        listed = "; ".join(self.problems)
+        if self.failed_tests:
+            raise AuditFailed(
+                self.failed_tests,
+                f"{len(self.failed_tests)} test(s) failed, nothing was published: {listed}. "
+                f"The warehouse is kept as {kept}",
+            )
+        if self.broken_models:
+            raise BuildFailed(
+                f"{len(self.broken_models)} model(s) could not be built, nothing was published: "
+                f"{listed}. The warehouse is kept as {kept}"
+            )
+
+
+def project_dir() -> Path:
+    """The folder of dbt_project.yml."""
+    for candidate in (Path(__file__).resolve().parent / "_project", ROOT):
+        if (candidate / "dbt_project.yml").is_file():
+            return candidate
+    raise ConfigError(f"no dbt_project.yml in {ROOT}: the installation is not complete")
+
+
+def building_path(warehouse: Path) -> Path:
+    """Where a warehouse is built before it takes its place."""
+    return warehouse.parent / ".building" / warehouse.name
+
+
+def failed_path(warehouse: Path) -> Path:
+    """Where a warehouse that failed is kept."""
+    return warehouse.parent / "failed" / warehouse.name
+
+
+def dbt_folder(warehouse: Path) -> Path:
+    """Where dbt keeps manifest.json, run_results.json, compiled SQL and logs."""
+    return warehouse.parent / "dbt"
+
+
+def build(
+    settings: Settings,
+    as_of: datetime,
+    *,
+    project: Path | None = None,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> BuildResult:
+    """Build and test every model as of an instant, into `building_path`.
+
+    `full_refresh` also forgets what dbt remembers of the project's files.
+    Raises BuildFailed when dbt could not even start.
+    """
+    project = project or project_dir()
+    warehouse = building_path(settings.paths.warehouse)
+    clear_building(settings.paths.warehouse)
+    warehouse.parent.mkdir(parents=True)
+    target = dbt_folder(settings.paths.warehouse)
+    if full_refresh:
+        shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("run_results.json", "manifest.json"):
+        (target / name).unlink(missing_ok=True)
+    arguments = [
+        "build",
+        "--exclude-resource-type",
+        "unit_test",
+        "--vars",
+        json.dumps({"as_of": _sql_instant(as_of)}),
+        *(["--full-refresh"] if full_refresh else []),
+    ]
+    invoke(arguments, settings, warehouse, project, progress)
+    return _read_result(warehouse, target)
+
+
+def invoke(
+    arguments: Sequence[str],
+    settings: Settings,
+    warehouse: Path,
+    project: Path,
+    progress: Progress | None = None,
+    target: Path | None = None,
+) -> None:
+    """Run one dbt command in this process; its messages go to its log file, not to the screen.
+
+    Raises BuildFailed when dbt stopped before it ran anything (a model that does not parse).
+    """
+    from dbt.cli.main import dbtRunner  # importing it takes more than a second
+
+    target = target or dbt_folder(settings.paths.warehouse)
+    command = [
+        *arguments,
+        *("--project-dir", str(project)),
+        *("--profiles-dir", str(project)),
+        *("--target", settings.refresh.target),
+        *("--target-path", str(target)),
+        *("--log-path", str(target / "logs")),
+        *("--log-level", "none"),
+        "--no-use-colors",
+    ]
+    with _dbt_lock, _environment(settings, warehouse), contextlib.redirect_stdout(sys.stderr):
+        outcome = dbtRunner(callbacks=[_Watcher(progress)] if progress else []).invoke(command)
+        _close_connections()
+    if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
+        raise outcome.exception
+    if outcome.exception is not None:
+        raise BuildFailed(f"the models could not be built: {outcome.exception}")
+
+
+def take_place(warehouse: Path) -> None:
+    """The audited build becomes the warehouse, in one step."""
+    built = building_path(warehouse)
+    warehouse.with_name(f"{warehouse.name}.wal").unlink(missing_ok=True)
+    built.replace(warehouse)
+    clear_building(warehouse)
+
+
+def keep_failed(warehouse: Path) -> None:
+    """The build that failed is put aside."""
+    built = building_path(warehouse)
+    if built.exists():
+        kept = failed_path(warehouse)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        built.replace(kept)
+    clear_building(warehouse)
+
+
+def clear_building(warehouse: Path) -> None:
+    """Remove what an interrupted or finished build left."""
+    shutil.rmtree(building_path(warehouse).parent, ignore_errors=True)
+
+
+def threads(settings: Settings) -> int:
+    """How many models are built at the same time."""
+    return settings.refresh.threads or os.cpu_count() or 2
+
+
+def memory_limit(settings: Settings) -> str:
+    """DuckDB's memory limit."""
+    return settings.refresh.memory_limit or DEFAULT_MEMORY_LIMIT
+
+
+class _Watcher:
+    """Counts finished nodes from dbt's events, which come from several threads."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.done = 0
+        self.total = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, event: Any) -> None:
+        with self.lock:
+            if event.info.name == "LogStartLine":
+                self.total = max(self.total, event.data.total)
+            elif event.info.name == "NodeFinished":
+                self.done += 1
+                node = event.data.node_info
+                self.progress(self.done, max(self.total, self.done), node.node_name)
+
+
+@contextlib.contextmanager
+def _environment(settings: Settings, warehouse: Path) -> Iterator[None]:
+    """What profiles.yml and the sources read, only while dbt runs."""
+    values = {
+        "OBSERVATORY_LANDING": str(settings.paths.landing),
+        "OBSERVATORY_WAREHOUSE": str(warehouse),
+        "OBSERVATORY_THREADS": str(threads(settings)),
+        "OBSERVATORY_MEMORY_LIMIT": memory_limit(settings),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _close_connections() -> None:
+    """DuckDB allows one writer per file: let go of it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _sql_instant(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _read_result(warehouse: Path, target: Path) -> BuildResult:
+    try:
+        manifest = json.loads((target / "manifest.json").read_text("utf-8"))
+        run = json.loads((target / "run_results.json").read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise BuildFailed(f"dbt left no result; see {target / 'logs' / 'dbt.log'}") from error
+    built = passed = 0
+    failed: list[str] = []
+    warned: list[str] = []
+    broken: list[str] = []
+    problems: list[str] = []
+    for result in run["results"]:
+        kind, _, rest = result["unique_id"].partition(".")
+        name = manifest["nodes"].get(result["unique_id"], {}).get("name", rest)
+        status = result["status"]
+        if status == "warn":
+            warned.append(name)
+            logger.warning("test %s warns: %s", name, _one_line(result.get("message")))
+        elif status in ("success", "pass"):
+            built += kind in _MODELS
+            passed += kind == "test"
+        elif status in ("error", "fail"):
+            (failed if kind == "test" else broken).append(name)
+            problems.append(f"{kind} {name}: {_one_line(result.get('message'))}")
+        # "skipped": what it depends on failed, and is named
+    return BuildResult(
+        warehouse=warehouse,
+        manifest=manifest,
+        invocation_id=run["metadata"]["invocation_id"],
+        dbt_version=run["metadata"]["dbt_version"],
+        models_built=built,
+        tests_passed=passed,
+        failed_tests=sorted(failed),
+        warned_tests=sorted(warned),
+        broken_models=sorted(broken),
+        problems=sorted(problems),
+    )
+
+
+def _one_line(message: str | None) -> str:
+    return " ".join((message or "no message").split())

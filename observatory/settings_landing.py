@@ -1,0 +1,102 @@
+"""What the configuration says that models need, landed like any other input.
+
+So a rebuild as of a past day uses the sites, hosts and parameters of that day.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from ingest.contracts import Dataset, empty_rejected
+from ingest.landing import DeliveryResult, Landing
+from observatory.settings import Settings
+
+SCOPE = "settings"
+SOURCE = "settings"
+SOURCE_FILE = "observatory.toml"
+PARAMETER_SECTIONS = ("attribution", "anomaly", "reporting")
+
+SITES = Dataset(
+    "_settings__sites",
+    {
+        "site_name": pl.String(),
+        "grid_zone": pl.String(),
+        "intensity_g_per_kwh": pl.Float64(),
+        "pue": pl.Float64(),
+        "wue_l_per_kwh": pl.Float64(),
+        "price_per_device_hour": pl.Float64(),
+        "price_per_vcpu_hour": pl.Float64(),
+        "price_currency": pl.String(),
+    },
+)
+HOSTS = Dataset(
+    "_settings__hosts",
+    {
+        "site_name": pl.String(),
+        "host_type": pl.String(),
+        "vcpus": pl.Float64(),
+        "memory_gib": pl.Float64(),
+        "cpu_model": pl.String(),
+        "accelerator_model": pl.String(),
+        "accelerator_count": pl.Float64(),
+        "rated_w": pl.Float64(),
+    },
+)
+PARAMETERS = Dataset("_settings__parameters", {"parameter": pl.String(), "value": pl.String()})
+DATASETS = (SITES, HOSTS, PARAMETERS)
+
+
+def land_settings(landing: Landing, settings: Settings, received_at: datetime) -> list[str]:
+    """Land the three tables; returns the names of those that changed."""
+    changed = []
+    for dataset, rows in (
+        (SITES, _sites(settings)),
+        (HOSTS, _hosts(settings)),
+        (PARAMETERS, _parameters(settings)),
+    ):
+        if _land(landing, dataset, list(rows), received_at).status == "landed":
+            changed.append(dataset.name)
+    return changed
+
+
+def _sites(settings: Settings) -> Iterator[dict[str, Any]]:
+    for name, site in sorted(settings.sites.items()):
+        yield {"site_name": name, **_plain(site, SITES)}
+
+
+def _hosts(settings: Settings) -> Iterator[dict[str, Any]]:
+    for site_name, site in sorted(settings.sites.items()):
+        for host_type, host in sorted(site.hosts.items()):
+            yield {"site_name": site_name, "host_type": host_type, **_plain(host, HOSTS)}
+
+
+def _parameters(settings: Settings) -> Iterator[dict[str, Any]]:
+    for section in PARAMETER_SECTIONS:
+        model: BaseModel = getattr(settings, section)
+        for key, value in model.model_dump(mode="json").items():
+            yield {"parameter": f"{section}.{key}", "value": None if value is None else str(value)}
+
+
+def _plain(model: BaseModel, dataset: Dataset) -> dict[str, Any]:
+    return {key: value for key, value in model.model_dump().items() if key in dataset.columns}
+
+
+def _land(
+    landing: Landing, dataset: Dataset, rows: list[dict[str, Any]], received_at: datetime
+) -> DeliveryResult:
+    frame = pl.DataFrame(
+        [
+            {"source_file": SOURCE_FILE, "source_row": number, **row}
+            for number, row in enumerate(rows, start=1)
+        ],
+        schema=dataset.schema,
+        strict=False,
+    )
+    with landing.deliver(
+        dataset, SCOPE, source=SOURCE, instance=SOURCE, received_at=received_at
+    ) as delivery:
+        delivery.write(frame, empty_rejected())
+        return delivery.commit()
