@@ -3,12 +3,12 @@
 import importlib
 import pkgutil
 import re
-import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from promises import COMMANDS, DIMENSIONS, MART_COLUMNS, ROOT, VERBS
+from pydantic import BaseModel
 
 
 def make_verbs() -> dict[str, str]:
@@ -21,15 +21,8 @@ def links(page: Path) -> list[str]:
     return re.findall(r"\]\(([^)#\s]+)[^)]*\)", text)
 
 
-def keys(table: dict[str, Any], prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for key, value in table.items():
-        found |= keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
-    return found
-
-
 def test_the_verbs_are_the_promised_ones() -> None:
-    assert list(make_verbs()) == VERBS
+    assert tuple(make_verbs()) == VERBS
     assert re.search(rf"^\.PHONY: {' '.join(VERBS)}$", (ROOT / "Makefile").read_text(), re.M)
 
 
@@ -73,18 +66,56 @@ def test_every_mart_is_documented(dbt_manifest: dict[str, Any], documentation: s
     ]
 
 
-def test_every_setting_of_the_example_is_documented(documentation: str) -> None:
-    text = (ROOT / "observatory.example.toml").read_text()
-    uncommented = re.sub(r"^#\s?(?=\[?[a-z_.A-Z]+(\]|\s*=))", "", text, flags=re.M)
-    for source in (text, uncommented):
-        try:
-            table = tomllib.loads(source)
-        except tomllib.TOMLDecodeError:
+def settings_keys(model: type[BaseModel], prefix: str = "") -> set[str]:
+    """Every setting's dotted name; a table of tables counts as its keys."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        inner = [part for part in flattened(field.annotation) if issubclass_of_model(part)]
+        if field.exclude:
             continue
-        undocumented = [
-            key for key in sorted(keys(table)) if f"`{key.rsplit('.')[-1]}`" not in documentation
-        ]
-        assert not undocumented
+        for part in inner:
+            found |= settings_keys(part, f"{prefix}{name}.")
+        if not inner:
+            found.add(prefix + name)
+    return found
+
+
+def flattened(annotation: Any) -> list[Any]:
+    parts = get_args(annotation)
+    return [annotation, *(leaf for part in parts for leaf in flattened(part))]
+
+
+def issubclass_of_model(part: Any) -> bool:
+    return isinstance(part, type) and issubclass(part, BaseModel)
+
+
+def test_every_setting_is_documented(documentation: str) -> None:
+    import ingest.sources
+    from observatory.settings import Settings
+
+    keys = settings_keys(Settings)
+    for name, source in ingest.sources.registry().items():
+        keys |= {f"sources.{name}.{key}" for key in source.Settings.model_fields}
+    assert "paths.landing" in keys
+    assert not [key for key in sorted(keys) if f"`{key.rsplit('.')[-1]}`" not in documentation]
+
+
+def test_the_example_and_the_sample_hold_only_settings_there_are() -> None:
+    from observatory.settings import load_settings
+
+    for name in ("observatory.example.toml", "sample/observatory.toml"):
+        load_settings(ROOT / name)
+
+
+def test_the_settings_the_readme_shows_are_valid(tmp_path: Path) -> None:
+    from observatory.settings import load_settings
+
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert blocks
+    for block in blocks:
+        config = tmp_path / "observatory.toml"
+        config.write_text(block)
+        load_settings(config)
 
 
 @pytest.mark.parametrize(
