@@ -200,10 +200,13 @@ def test_layers_read_only_what_they_may(dbt_manifest: dict[str, Any]) -> None:
 
 
 def test_a_model_is_one_idea(dbt_manifest: dict[str, Any]) -> None:
+    # A mart may be long because its promised columns are many.
+    limits = {"staging/": 120, "intermediate/": 120, "marts/": 150}
     long = {
         model["name"]: model["raw_code"].count("\n") + 1
-        for model in models(dbt_manifest)
-        if model["raw_code"].count("\n") >= 120
+        for layer, limit in limits.items()
+        for model in models(dbt_manifest, layer)
+        if model["raw_code"].count("\n") + 1 > limit
     }
     assert not long
 
