@@ -218,7 +218,7 @@ def refresh(
             if not rebuild:
                 _record_failure(settings, landing, now, started, outcomes, error)
             raise
-        status, message = _verdict(outcomes, settings)
+        status, message = verdict(outcomes, settings)
         if not rebuild:
             finished = _later(now, started)
             _record_night(landing, now, finished, status, published.version, message, outcomes)
@@ -254,6 +254,12 @@ def ingest_only(
         landing = prepare_landing(settings, now)
         clear_leftovers(settings)
         return ingest_sources(settings, landing, now, reporter or Silent(), names)
+
+
+def initialise(settings: Settings, *, now: datetime) -> None:
+    """Create the typed, empty landing; an existing one keeps what it has."""
+    with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
+        prepare_landing(settings, now)
 
 
 def prepare_landing(settings: Settings, now: datetime) -> Landing:
@@ -363,8 +369,8 @@ def _rejections(landing: Landing, report: SourceReport) -> list[dict[str, Any]]:
     return summary.to_dicts()
 
 
-def _verdict(outcomes: Sequence[SourceOutcome], settings: Settings) -> tuple[str, str]:
-    """(status, message) of a night that published."""
+def verdict(outcomes: Sequence[SourceOutcome], settings: Settings) -> tuple[str, str]:
+    """(status, message) of what the sources did: ok, or partial and what is wrong."""
     parts = []
     for outcome in outcomes:
         report = outcome.report

@@ -126,11 +126,13 @@ class RefreshSettings(Section):
         default=None,
         ge=1,
         le=256,
+        examples=[4],
         description="Models built at the same time; as many as there are cores.",
     )
     memory_limit: str | None = Field(
         default=None,
         pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$",
+        examples=["8GB"],
         description='How much memory the engine may use, such as "8GB"; 75 % of what there is.',
     )
 
@@ -169,7 +171,7 @@ class AlertSettings(Section):
         default=None, description="A file that holds it instead."
     )
     default_channel: str | None = Field(
-        default=None, description="The channel where no owner is known."
+        default=None, examples=["#ml-carbon"], description="The channel where no owner is known."
     )
     owners: dict[str, str] = Field(
         default_factory=dict, description="Owner or team → channel or member id."
@@ -179,15 +181,19 @@ class AlertSettings(Section):
 class HostSettings(Section):
     """The hardware of one host type of a site."""
 
-    vcpus: Positive | None = Field(default=None, description="Hardware threads.")
-    memory_gib: Positive | None = Field(default=None, description="Memory in GiB.")
-    cpu_model: str | None = Field(default=None, description="The processor's name.")
-    accelerator_model: str | None = Field(default=None, description="The accelerator's name.")
+    vcpus: Positive | None = Field(default=None, examples=[128], description="Hardware threads.")
+    memory_gib: Positive | None = Field(default=None, examples=[1024], description="Memory in GiB.")
+    cpu_model: str | None = Field(
+        default=None, examples=["AMD EPYC 7763"], description="The processor's name."
+    )
+    accelerator_model: str | None = Field(
+        default=None, examples=["A100-SXM4-80GB"], description="The accelerator's name."
+    )
     accelerator_count: NotNegative | None = Field(
-        default=None, description="Accelerators per host."
+        default=None, examples=[8], description="Accelerators per host."
     )
     rated_w: Positive | None = Field(
-        default=None, description="Rated power of the whole host in W."
+        default=None, examples=[6500], description="Rated power of the whole host in W."
     )
 
 
@@ -195,25 +201,27 @@ class SiteSettings(Section):
     """An on-premise site; a run whose region is its name uses it."""
 
     grid_zone: str | None = Field(
-        default=None, description="The grid zone, such as FR or US-CAL-CISO."
+        default=None, examples=["FR"], description="The grid zone, such as FR or US-CAL-CISO."
     )
     intensity_g_per_kwh: NotNegative | None = Field(
-        default=None, description="gCO2e per kWh of the site's own supply, if it is not the zone's."
+        default=None,
+        examples=[56.0],
+        description="gCO2e per kWh of the site's own supply, if it is not the zone's.",
     )
     pue: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = Field(
-        default=None, description="Facility energy ÷ IT energy."
+        default=None, examples=[1.28], description="Facility energy ÷ IT energy."
     )
     wue_l_per_kwh: NotNegative | None = Field(
-        default=None, description="Litres of water per IT kWh."
+        default=None, examples=[0.4], description="Litres of water per IT kWh."
     )
     price_per_device_hour: NotNegative | None = Field(
-        default=None, description="Price of an accelerator for an hour."
+        default=None, examples=[1.2], description="Price of an accelerator for an hour."
     )
     price_per_vcpu_hour: NotNegative | None = Field(
-        default=None, description="Price of a vCPU hour."
+        default=None, examples=[0.012], description="Price of a vCPU hour."
     )
     price_currency: Currency | None = Field(
-        default=None, description="ISO 4217 code of both prices."
+        default=None, examples=["EUR"], description="ISO 4217 code of both prices."
     )
     hosts: dict[str, HostSettings] = Field(
         default_factory=dict, description="Host types of the site."

@@ -1,0 +1,621 @@
+"""The command `observatory`: the only place that knows the clock, the terminal and exit codes.
+
+Exit codes: 0 done · 1 failed, nothing published · 2 wrong usage or setting · 3 published, but a
+source failed or rows were rejected.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer.main import get_command
+
+from ingest.errors import ConfigError, ObservatoryError
+from ingest.landing import REJECTED
+from observatory import checks, demo, docs, example, explain, export, files, refresh, snapshot
+from observatory.settings import Settings, load_settings
+
+logger = logging.getLogger("observatory")
+
+DEFAULT_CONFIG = Path("observatory.toml")
+DONE, FAILED, WRONG_USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="observatory",
+    help="What did each machine-learning run use, emit and cost, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Target(StrEnum):
+    """The engines."""
+
+    duckdb = "duckdb"
+
+
+class Format(StrEnum):
+    """What `export` writes."""
+
+    parquet = "parquet"
+    csv = "csv"
+    duckdb = "duckdb"
+
+
+@dataclass
+class State:
+    """The options before the command."""
+
+    config: Path | None = None
+    json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object; logs go to standard error.")
+]
+Context = typer.Context
+
+
+@app.callback()
+def _options(
+    context: Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The settings; else observatory.toml of this folder, if there is one."),
+    ] = None,
+    as_json: JsonFlag = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log only what is wrong.")] = False,
+) -> None:
+    context.obj = State(config, as_json, verbose, quiet)
+
+
+@app.command()
+def init(context: Context, as_json: JsonFlag = False) -> None:
+    """Write a commented observatory.toml and create the typed, empty landing."""
+    state = _state(context, as_json)
+    config = state.config or DEFAULT_CONFIG
+    written = not config.exists()
+    if written:
+        config.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(config, example.example())
+    settings = load_settings(config)
+    refresh.initialise(settings, now=_now())
+    _out(
+        state,
+        {
+            "config": str(config.absolute()),
+            "config_written": written,
+            "landing": str(settings.paths.landing),
+        },
+        f"{config}: "
+        + ("written" if written else "is there already and was left as it is")
+        + f"\nlanding: {settings.paths.landing}\nNext: name your sources in {config}, then "
+        "`observatory refresh`.",
+    )
+
+
+@app.command("demo")
+def demo_command(context: Context, as_json: JsonFlag = False) -> None:
+    """Run the recorded sample through everything: no network, no secret."""
+    state = _state(context, as_json, log_level=logging.WARNING)
+    settings = load_settings(refresh.DEMO_CONFIG)
+    with _reporter(state) as reporter:
+        report = refresh.refresh(settings, now=_now(), reporter=reporter)
+    summary = demo.summary(report.published.path)
+    if state.json:
+        _out(state, {**report.to_json(), "summary": summary}, "")
+    else:
+        _print_demo(report, summary)
+    raise typer.Exit(_exit_code(report))
+
+
+@app.command()
+def sources(context: Context, as_json: JsonFlag = False) -> None:
+    """List every source: configured, last delivery, freshness, rows, rejected."""
+    state = _state(context, as_json)
+    settings = _settings(state, reading=True)
+    found = checks.sources(settings, _now())
+    if state.json:
+        _out(state, {"sources": found}, "")
+        return
+    table = Table("source", "instance", "state", "last delivery", "age", "rows", "rejected", "path")
+    for row in found:
+        state_word = "enabled" if row["enabled"] else "off" if row["configured"] else "–"
+        table.add_row(
+            row["name"],
+            row["instance"] or "–",
+            state_word,
+            _instant(row["last_delivery"]),
+            _age(row["age_hours"]),
+            f"{row['rows']:,}",
+            f"{row['rows_rejected']:,}",
+            escape(row["path"] or "–"),
+        )
+    _console().print(table)
+    if any(row["rows_rejected"] for row in found):
+        typer.echo(f"Rejected rows, whole, with reasons: {settings.paths.landing / REJECTED}")
+
+
+@app.command()
+def ingest(
+    context: Context,
+    source: Annotated[list[str] | None, typer.Argument(help="Which; all if none.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Land what is new. Idempotent."""
+    state = _state(context, as_json)
+    settings = _settings(state)
+    with _reporter(state) as reporter:
+        outcomes = refresh.ingest_only(settings, source or [], now=_now(), reporter=reporter)
+    status, message = refresh.verdict(outcomes, settings)
+    if state.json:
+        found = [outcome.to_json() for outcome in outcomes]
+        _out(state, {"status": status, "message": message, "sources": found}, "")
+    else:
+        _console().print(_sources_table(outcomes))
+        if status != "ok":
+            typer.echo(message, err=True)
+    raise typer.Exit(DONE if status == "ok" else PARTIAL)
+
+
+@app.command("refresh")
+def refresh_command(
+    context: Context,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Rebuild what was known at this date (its end) or instant, UTC."),
+    ] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="With --as-of: readers get this snapshot.")
+    ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Forget all that can be rebuilt, and rebuild it.")
+    ] = False,
+    no_ingest: Annotated[bool, typer.Option("--no-ingest", help="Land nothing.")] = False,
+    no_alerts: Annotated[bool, typer.Option("--no-alerts", help="Send no message.")] = False,
+    target: Annotated[Target | None, typer.Option(help="The engine.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the night: ingest, build, audit, publish."""
+    state = _state(context, as_json)
+    now = _now()
+    if promote and as_of is None:
+        raise ConfigError("--promote needs --as-of: a night without it is always published")
+    instant = refresh.parse_as_of(as_of, now) if as_of is not None else None
+    settings = _settings(state)
+    with _reporter(state) as reporter:
+        report = refresh.refresh(
+            settings,
+            now=now,
+            as_of=instant,
+            promote=promote,
+            ingest=not no_ingest,
+            full_refresh=full_refresh,
+            reporter=reporter,
+        )
+    if state.json:
+        _out(state, report.to_json(), "")
+    else:
+        _print_refresh(report)
+    raise typer.Exit(_exit_code(report))
+
+
+@app.command()
+def status(context: Context, as_json: JsonFlag = False) -> None:
+    """Tell how the last night went, and what is published."""
+    state = _state(context, as_json)
+    found = checks.status(_settings(state, reading=True), _now())
+    if state.json:
+        _out(state, found, "")
+    else:
+        _print_status(found)
+
+
+@app.command("explain")
+def explain_command(
+    context: Context,
+    run_id: Annotated[str, typer.Argument(help="The id of a published run.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the derivation of one run, every input with its origin."""
+    state = _state(context, as_json)
+    derivation = explain.explain(_settings(state, reading=True).paths.published, run_id)
+    _out(state, derivation.to_json(), explain.as_text(derivation))
+
+
+@app.command("export")
+def export_command(
+    context: Context,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    kind: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.parquet,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the published marts as files."""
+    state = _state(context, as_json)
+    published = _settings(state, reading=True).paths.published
+    written = export.export(published, out, kind.value)
+    _out(
+        state,
+        {"version": snapshot.current(published).name, "files": [str(path) for path in written]},
+        f"{len(written)} files in {out}",
+    )
+
+
+@app.command("app")
+def app_command(
+    context: Context,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8501,
+) -> None:
+    """Start the web app on the published numbers."""
+    from app import server
+
+    settings = _settings(_state(context, False), reading=True)
+    argv = server.command(host, port)
+    environment = {**os.environ, "OBSERVATORY_PATHS__PUBLISHED": str(settings.paths.published)}
+    typer.echo(f"http://{host}:{port} shows {settings.paths.published}", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - the argv is the app's own
+
+
+@app.command("docs")
+def docs_command(
+    context: Context,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it on this machine.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port.")] = 8580,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the models' documentation with lineage: one HTML file, no network needed."""
+    state = _state(context, as_json)
+    settings = _settings(state, reading=True)
+    page = docs.generate(settings, _now())
+    _out(state, {"path": str(page)}, str(page))
+    if serve:
+        with docs.server(page, port) as server:
+            typer.echo(f"http://127.0.0.1:{server.server_address[1]}/index.html", err=True)
+            server.serve_forever()
+
+
+@app.command()
+def doctor(context: Context, as_json: JsonFlag = False) -> None:
+    """Check settings, places, disk, versions and sources."""
+    state = _state(context, as_json)
+    found = checks.doctor(_settings(state), _now())
+    failed = any(check.status == "failed" for check in found)
+    if state.json:
+        _out(state, {"ok": not failed, "checks": checks.as_json(found)}, "")
+    else:
+        colours = {"ok": "green", "warning": "yellow", "failed": "red"}
+        table = Table("check", "state", "detail", box=None)
+        for check in found:
+            colour = colours[check.status]
+            table.add_row(check.name, f"[{colour}]{check.status}[/]", escape(check.detail))
+        _console().print(table)
+    raise typer.Exit(FAILED if failed else DONE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; returns the exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = get_command(app).main(list(arguments), "observatory", standalone_mode=False)
+    except ObservatoryError as error:
+        return _failed(as_json, error, WRONG_USAGE if isinstance(error, ConfigError) else FAILED)
+    except (OSError, duckdb.Error) as error:
+        logger.debug("failed", exc_info=True)
+        return _failed(as_json, error, FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted; nothing was published", err=True)
+        return INTERRUPTED
+    except _usage_errors() as error:
+        error.show()
+        if as_json:
+            _print_json(_error_json(error, error.format_message()))
+        return WRONG_USAGE
+    return code if isinstance(code, int) else DONE
+
+
+def _usage_errors() -> type[Any]:
+    """Typer carries its own copy of click in some versions: take the one it raises."""
+    kinds = {kind.__name__: kind for kind in typer.BadParameter.__mro__}
+    return kinds["ClickException"]
+
+
+def _failed(as_json: bool, error: Exception, code: int) -> int:
+    message = str(error) or type(error).__name__
+    if as_json:
+        _print_json(_error_json(error, message))
+    typer.echo(f"error: {message}", err=True)
+    return code
+
+
+def _error_json(error: Exception, message: str) -> dict[str, Any]:
+    failed_tests = getattr(error, "failed_tests", [])
+    return {
+        "status": "failed",
+        "error": type(error).__name__,
+        "message": message,
+        "failed_tests": failed_tests,
+        "published_version": None,
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _state(context: Context, as_json: bool, log_level: int | None = None) -> State:
+    state: State = context.obj
+    state.json = state.json or as_json
+    _log(state, log_level)
+    return state
+
+
+def _log(state: State, default: int | None) -> None:
+    """One structured line per event on standard error; a terminal gets the progress bar instead."""
+    interactive = sys.stderr.isatty()
+    level = default if default is not None else logging.WARNING if interactive else logging.INFO
+    level = logging.DEBUG if state.verbose else logging.WARNING if state.quiet else level
+    if interactive:
+        handler: logging.Handler = RichHandler(
+            console=Console(stderr=True), show_path=False, markup=False
+        )
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        form = logging.Formatter(
+            "%(asctime)sZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
+        form.converter = time.gmtime
+        handler.setFormatter(form)
+    for name in ("observatory", "ingest"):
+        ours = logging.getLogger(name)
+        ours.handlers = [handler]
+        ours.setLevel(level)
+        ours.propagate = False
+
+
+def _settings(state: State, reading: bool = False) -> Settings:
+    """The settings of --config, else of ./observatory.toml, else the defaults.
+
+    Who only reads, and has neither settings nor a snapshot here, is shown the demo's, if it ran.
+    """
+    if state.config is not None:
+        return load_settings(state.config)
+    if DEFAULT_CONFIG.is_file():
+        return load_settings(DEFAULT_CONFIG)
+    settings = load_settings(None)
+    if reading and not settings.paths.published.exists() and refresh.DEMO_CONFIG.is_file():
+        shown = load_settings(refresh.DEMO_CONFIG)
+        if shown.paths.published.exists():
+            logger.warning("no settings here: showing the demo")
+            return shown
+    return settings
+
+
+def _exit_code(report: refresh.RefreshReport) -> int:
+    return DONE if report.status == "ok" else PARTIAL
+
+
+def _out(state: State, data: dict[str, Any], text: str) -> None:
+    if state.json:
+        _print_json(data)
+    else:
+        typer.echo(text)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _console() -> Console:
+    # A pipe has no width of its own: do not fold lines at 80 there.
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+class _Bar:
+    """Progress on a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task: Any = None
+
+    def phase(self, name: str) -> None:
+        self._finish()
+        self.task = self.progress.add_task(name, total=None)
+
+    def step(self, done: int, total: int, name: str) -> None:
+        self.progress.update(self.task, completed=done, total=total)
+
+    def _finish(self) -> None:
+        if self.task is not None:
+            total = self.progress.tasks[-1].total or 1
+            self.progress.update(self.task, completed=total, total=total)
+
+
+class _Lines:
+    """Progress elsewhere: plain lines in the log."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.tenth = 0
+
+    def phase(self, name: str) -> None:
+        self.name, self.tenth = name, 0
+        logger.info("phase %s", name)
+
+    def step(self, done: int, total: int, name: str) -> None:
+        if (tenth := done * 10 // max(total, 1)) != self.tenth:
+            self.tenth = tenth
+            logger.info("%s: %d of %d, %s", self.name, done, total, name)
+
+
+@contextmanager
+def _reporter(state: State) -> Iterator[refresh.Reporter]:
+    if not sys.stderr.isatty() or state.quiet:
+        yield _Lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=state.json) as progress:
+        yield _Bar(progress)
+
+
+def _print_refresh(report: refresh.RefreshReport) -> None:
+    if report.sources:
+        _console().print(_sources_table(report.sources))
+    totals = report.totals
+    pointer = "" if report.promoted else " (beside the others: `current` did not move)"
+    typer.echo(
+        f"published {report.published.version}{pointer}\n"
+        f"{report.published.path}\n"
+        f"{_number(totals['runs'], 0)} runs · {_number(totals['facility_energy_kwh'])} kWh · "
+        f"{_kilograms(totals['emissions_location_g_co2e'])} kgCO2e · "
+        f"{_money(totals['effective_cost'], totals['cost_currency'])} · "
+        f"energy known of {_share(totals['coverage_ratio'])} of runs · "
+        f"{report.tests_passed} tests passed · {report.duration_s:.1f} s"
+    )
+    if report.status != "ok":
+        typer.echo(f"warning: {report.message}", err=True)
+
+
+def _sources_table(outcomes: Sequence[refresh.SourceOutcome]) -> Table:
+    table = Table("source", "status", "rows in", "landed", "unchanged", "rejected", "error")
+    for outcome in outcomes:
+        row = outcome.to_json()
+        table.add_row(
+            f"{row['name']}.{row['instance']}",
+            row["status"],
+            *(
+                f"{row[key]:,}"
+                for key in ("rows_in", "rows_landed", "rows_unchanged", "rows_rejected")
+            ),
+            escape(row["error"] or ""),
+        )
+    return table
+
+
+def _print_status(found: dict[str, Any]) -> None:
+    night, published = found["last_night"], found["published"]
+    if night is None:
+        typer.echo("last night   none; run `observatory refresh`")
+    else:
+        typer.echo(f"last night   {night['status']}, {_age(night['age_hours'])} ago")
+        typer.echo(
+            f"landed       {night['rows_landed']:,} rows, {night['rows_rejected']:,} rejected"
+        )
+        if night["status"] != "ok":
+            typer.echo(f"message      {night['message']}")
+        for test in night["failed_tests"]:
+            typer.echo(f"failed test  {test}")
+    if published is None:
+        typer.echo("published    nothing yet")
+        return
+    typer.echo(f"published    {published['version']}, {_age(published['age_hours'])} ago")
+    typer.echo(f"as of        {published['as_of']}, code {published['code_version']}")
+    typer.echo(
+        f"holds        {_number(published['runs'], 0)} runs, energy known of "
+        f"{_share(published['coverage_ratio'])}"
+    )
+    age = published["oldest_factor_age_years"]
+    typer.echo(f"factors      the oldest in use is {'–' if age is None else f'{age:g} years'} old")
+
+
+def _print_demo(report: refresh.RefreshReport, summary: dict[str, Any]) -> None:
+    console, totals = _console(), report.totals
+    table = Table("", "", show_header=False, title="The demo: a small organisation's autumn")
+    table.add_row("runs", _number(totals["runs"], 0))
+    table.add_row("period", " to ".join(_instant(text)[:10] for text in summary["period"]))
+    table.add_row("energy", f"{_number(totals['facility_energy_kwh'])} kWh, with cooling")
+    table.add_row("emissions", f"{_kilograms(totals['emissions_location_g_co2e'])} kgCO2e")
+    table.add_row("cost of runs", _money(totals["effective_cost"], totals["cost_currency"]))
+    for bill in summary["bills"]:
+        table.add_row("bills", _money(bill["effective_cost"], bill["cost_currency"]))
+    table.add_row("energy known of", f"{_share(totals['coverage_ratio'])} of runs")
+    console.print(table)
+    teams = Table("team", "runs", "kWh", "kgCO2e", "cost")
+    for row in summary["teams"]:
+        teams.add_row(
+            escape(row["team"] or "unknown"),
+            _number(row["runs"], 0),
+            _number(row["facility_energy_kwh"]),
+            _kilograms(row["emissions_location_g_co2e"]),
+            _money(row["effective_cost"], row["cost_currency"]),
+        )
+    console.print(teams)
+    for row in summary["remarkable"]:
+        typer.echo(row["sentence"])
+    if report.status != "ok":
+        typer.echo(f"warning: {report.message}", err=True)
+    run_id = summary["example_run_id"]
+    typer.echo(
+        f"\npublished {report.published.version} in {report.duration_s:.0f} s\n"
+        "next      observatory app                      the pages"
+        + (f"\n          observatory explain {run_id}" if run_id else "")
+    )
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "unknown" if value is None else f"{value:,.{digits}f}"
+
+
+def _kilograms(grams: float | None) -> str:
+    return _number(None if grams is None else grams / 1000)
+
+
+def _money(value: float | None, currency: str | None) -> str:
+    return "unknown" if value is None else f"{value:,.2f} {currency or '(several currencies)'}"
+
+
+def _share(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.1%}"
+
+
+def _instant(text: str | None) -> str:
+    return "–" if text is None else text[:16].replace("T", " ")
+
+
+def _age(hours: float | None) -> str:
+    if hours is None:
+        return "–"
+    return (
+        f"{hours * 60:.0f} min"
+        if hours < 1
+        else f"{hours:.1f} h"
+        if hours < 48
+        else (f"{hours / 24:.1f} days")
+    )
+
+
+if __name__ == "__main__":
+    main()

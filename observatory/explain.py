@@ -1,0 +1,428 @@
+"""The derivation of one run, from the published snapshot: every input with its origin, and
+arithmetic that can be done again with a pocket calculator.
+
+Nothing is computed anew: each step shows a published figure and the expression that gives it.
+"""
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.errors import ObservatoryError
+from observatory import snapshot
+
+Row = dict[str, Any]
+
+# Above this many hours, those with the same factor are shown as one line.
+HOURS_SHOWN_ONE_BY_ONE = 48
+RELATIVE_TOLERANCE = 1e-9
+
+_OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+class UnknownRunError(ObservatoryError):
+    """No published run has this id; the message names the nearest ones."""
+
+    def __init__(self, run_id: str, nearest: Sequence[str]) -> None:
+        near = f"; the nearest are {', '.join(nearest)}" if nearest else ""
+        super().__init__(f"no published run has the id {run_id}{near}")
+        self.nearest = list(nearest)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One figure: `expression` (numbers, + - * / and brackets) evaluates to `value`."""
+
+    name: str
+    expression: str
+    value: float
+    unit: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What `explain` prints. `totals` are the run's published figures."""
+
+    run_id: str
+    version: str
+    facts: Row
+    inputs: list[Row]
+    steps: list[Step]
+    totals: Row
+    unknown: list[str] = field(default_factory=list)  # a sentence per figure that is not known
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data; instants as RFC 3339."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def evaluate(expression: str) -> float:
+    """The value of an expression of numbers, + - * / and brackets. Raises ValueError."""
+    try:
+        return _value(ast.parse(expression.strip(), mode="eval").body)
+    except (SyntaxError, ZeroDivisionError, RecursionError) as error:
+        raise ValueError(f"not arithmetic: {expression[:200]}") from error
+
+
+def _value(node: ast.expr) -> float:
+    # Sums of many terms lean to the left: walk them without recursion.
+    pending: list[tuple[Callable[[float, float], float], ast.expr]] = []
+    while isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+        pending.append((_OPERATIONS[type(node.op)], node.right))
+        node = node.left
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        value = float(node.value)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = -_value(node.operand)
+    else:
+        raise ValueError("only numbers, + - * / and brackets")
+    while pending:
+        operation, right = pending.pop()
+        value = operation(value, _value(right))
+    return value
+
+
+def explain(published: Path, run_id: str) -> Derivation:
+    """The derivation of a published run. Raises SnapshotMissing, UnknownRunError."""
+    folder = snapshot.current(published)
+    with snapshot.connect(folder) as connection:
+        found = _of_run(connection, folder, "fct_runs", run_id)
+        if not found:
+            raise UnknownRunError(run_id, _nearest(connection, run_id))
+        run = found[0]
+        inputs = _of_run(connection, folder, "fct_run_energy_inputs", run_id, "component")
+        hours = _of_run(connection, folder, "fct_run_hours", run_id, "hour_start_utc")
+        components = _of_run(connection, folder, "fct_run_energy_components", run_id, "component")
+    boundaries = {row["component"]: row for row in components}
+    for row in inputs:
+        row["boundary"] = boundaries.get(row["component"], {}).get("boundary")
+        row["covered_ratio"] = boundaries.get(row["component"], {}).get("covered_ratio")
+    steps = [
+        *_energy_steps(run, inputs),
+        *_facility_steps(run),
+        *_emission_steps(run, hours),
+        *_cost_steps(run),
+    ]
+    return Derivation(
+        run_id=run_id,
+        version=folder.name,
+        facts={name: value for name, value in run.items() if name not in _FIGURES},
+        inputs=inputs,
+        steps=steps,
+        totals={name: run.get(name) for name in _FIGURES if name in run},
+        unknown=list(_unknown(run, inputs)),
+    )
+
+
+_FIGURES = (
+    "it_energy_kwh",
+    "facility_energy_kwh",
+    "facility_energy_kwh_p05",
+    "facility_energy_kwh_p95",
+    "emissions_location_g_co2e",
+    "emissions_location_g_co2e_p05",
+    "emissions_location_g_co2e_p95",
+    "emissions_market_g_co2e",
+    "emissions_embodied_g_co2e",
+    "water_l",
+    "effective_cost",
+    "cost_currency",
+)
+
+
+def _of_run(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    mart: str,
+    run_id: str,
+    order: str = "run_id",
+) -> list[Row]:
+    if mart not in snapshot.marts(folder):
+        return []
+    return snapshot.rows(
+        connection,
+        f'select * from "{mart}" where run_id = ? order by "{order}"',  # noqa: S608 - own names
+        [run_id],
+    )
+
+
+def _nearest(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
+    near = snapshot.rows(
+        connection,
+        """
+        select run_id
+        from fct_runs
+        order by
+            contains(run_id, $1) desc, jaro_winkler_similarity(run_id, $1) desc, run_id
+        limit 5
+        """,
+        [run_id],
+    )
+    return [row["run_id"] for row in near]
+
+
+def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
+    known = [row for row in inputs if row["it_energy_kwh"] is not None]
+    for row in known:
+        yield _step(
+            f"it_energy_kwh of {row['component']}",
+            row["arithmetic"],
+            row["it_energy_kwh"],
+            "kWh",
+            _sentence(
+                row["energy_method"],
+                row["power_basis"],
+                row["power_factor_key"],
+                _source(row["power_source_id"]),
+            ),
+        )
+    if run["it_energy_kwh"] is not None:
+        yield _step(
+            "it_energy_kwh",
+            _sum(row["it_energy_kwh"] for row in known),
+            run["it_energy_kwh"],
+            "kWh",
+            "the sum of the components",
+        )
+
+
+def _facility_steps(run: Row) -> Iterator[Step]:
+    energy, pue, facility = (
+        run[name] for name in ("it_energy_kwh", "pue_ratio", "facility_energy_kwh")
+    )
+    if facility is None:
+        return
+    yield _step(
+        "facility_energy_kwh",
+        f"{energy!r} * {pue!r}" if energy is not None and pue is not None else None,
+        facility,
+        "kWh",
+        _sentence(
+            "IT energy × PUE" if pue is not None else "no PUE applies",
+            run.get("pue_resolution"),
+            run.get("pue_year") and f"of {run['pue_year']}",
+            run.get("pue_age_years") and f"{run['pue_age_years']:g} year(s) old",
+            _source(run.get("pue_source_id")),
+        ),
+    )
+
+
+def _emission_steps(run: Row, hours: Sequence[Row]) -> Iterator[Step]:
+    emissions = run["emissions_location_g_co2e"]
+    known = [
+        row
+        for row in hours
+        if row["emissions_location_g_co2e"] is not None
+        and row["facility_energy_kwh"] is not None
+        and row["grid_intensity_g_per_kwh"] is not None
+    ]
+    parts: list[float] = []
+    for name, energy, value, sample in _hour_groups(known):
+        parts.append(value)
+        yield _step(
+            f"emissions_location_g_co2e {name}",
+            f"{energy!r} * {sample['grid_intensity_g_per_kwh']!r}",
+            value,
+            "gCO2e",
+            _sentence(
+                "facility kWh × grid intensity",
+                f"zone {sample.get('factor_zone') or run.get('grid_zone_id')}",
+                sample["factor_resolution"],
+                run.get("factor_year") and f"of {run['factor_year']}",
+                sample.get("factor_version") and f"version {sample['factor_version']}",
+                run.get("factor_published_on") and f"published {run['factor_published_on']}",
+                _source(sample.get("factor_source_id")),
+            ),
+        )
+    if emissions is not None:
+        yield _step(
+            "emissions_location_g_co2e", _sum(parts), emissions, "gCO2e", "the sum of the hours"
+        )
+
+
+def _hour_groups(hours: Sequence[Row]) -> Iterator[tuple[str, float, float, Row]]:
+    """(name, kWh, gCO2e, a row of it) per hour, or per factor when there are many hours."""
+    if len(hours) <= HOURS_SHOWN_ONE_BY_ONE:
+        for row in hours:
+            name = f"in the hour of {_instant(row['hour_start_utc'])}"
+            yield name, row["facility_energy_kwh"], row["emissions_location_g_co2e"], row
+        return
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in hours:
+        factor = tuple(
+            row.get(name)
+            for name in (
+                "grid_intensity_g_per_kwh",
+                "factor_resolution",
+                "factor_version",
+                "factor_source_id",
+                "factor_zone",
+            )
+        )
+        groups.setdefault(factor, []).append(row)
+    for rows in groups.values():
+        first, last = rows[0]["hour_start_utc"], rows[-1]["hour_start_utc"]
+        yield (
+            f"in {len(rows)} hours from {_instant(first)} to {_instant(last)} with one factor",
+            math.fsum(row["facility_energy_kwh"] for row in rows),
+            math.fsum(row["emissions_location_g_co2e"] for row in rows),
+            rows[0],
+        )
+
+
+def _cost_steps(run: Row) -> Iterator[Step]:
+    if run["effective_cost"] is not None:
+        yield _step(
+            "effective_cost",
+            run.get("cost_arithmetic"),
+            run["effective_cost"],
+            str(run["cost_currency"]),
+            _sentence(
+                run["cost_method"],
+                run.get("cost_origin"),
+                "imputed, not on a bill" if run.get("is_imputed") else None,
+            ),
+        )
+
+
+def _unknown(run: Row, inputs: Sequence[Row]) -> Iterator[str]:
+    reason = run.get("missing_reason")
+    for row in inputs:
+        if row["it_energy_kwh"] is None:
+            yield f"energy of {row['component']}: {row.get('missing_reason') or reason}"
+    for name, why in (
+        ("facility_energy_kwh", reason),
+        ("emissions_location_g_co2e", reason),
+        ("effective_cost", run.get("missing_cost_reason") or reason),
+    ):
+        if run[name] is None:
+            yield f"{name}: {why or 'no reason given'}"
+
+
+def _step(name: str, expression: str | None, value: float, unit: str, origin: str) -> Step:
+    """A step; an expression that does not give the published figure is not shown as if it did."""
+    if expression is not None:
+        try:
+            given = evaluate(expression)
+        except ValueError:
+            given = math.nan
+        if math.isclose(given, value, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-300):
+            return Step(name, expression, value, unit, origin)
+        origin = f"{origin}; published arithmetic: {expression}"
+    return Step(name, repr(float(value)), value, unit, origin)
+
+
+def _sum(parts: Any) -> str:
+    return " + ".join(repr(float(part)) for part in parts) or "0"
+
+
+def _sentence(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _source(source_id: Any) -> str | None:
+    return f"source {source_id}" if source_id else None
+
+
+def _instant(value: Any) -> str:
+    return f"{value:%Y-%m-%dT%H:%M}Z" if isinstance(value, datetime) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        text = value.isoformat()
+        return text if value.tzinfo is not None else f"{text}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def as_text(derivation: Derivation) -> str:
+    """The derivation as a person reads it."""
+    facts, lines = derivation.facts, [f"Run {derivation.run_id}"]
+
+    def fact(name: str, *parts: Any) -> None:
+        text = " · ".join(str(part) for part in parts if part not in (None, ""))
+        if text:
+            lines.append(f"  {name:<10}{text}")
+
+    def times(count: Any, what: Any) -> str | None:
+        return f"{count:g} × {what}" if count is not None and what else what
+
+    get = facts.get
+    fact("job", get("job_name"), get("pipeline"), get("step"), get("workload_kind"), get("status"))
+    fact("who", get("owner"), get("team"), get("project"))
+    fact("model", get("model_name"), get("model_version"), get("dataset_name"), get("git_commit"))
+    if get("duration_s") is not None:
+        start, end = _instant(get("started_at_utc")), _instant(get("ended_at_utc"))
+        fact("when", f"{start} to {end}", f"{facts['duration_s'] / 3600:.6g} h")
+    fact(
+        "hardware",
+        times(get("instance_count"), get("instance_type")),
+        times(get("accelerator_count"), get("accelerator_model")),
+        get("vcpu_hours") is not None and f"{get('vcpu_hours'):.6g} vCPU h",
+        get("accelerator_hours") and f"{get('accelerator_hours'):.6g} accelerator h",
+    )
+    fact("where", get("provider"), get("region"), get("zone"), get("grid_zone_id"))
+    fact(
+        "read from",
+        get("source"),
+        get("source_file") and f"{get('source_file')} row {get('source_row')}",
+        get("delivery_id") and f"delivery {get('delivery_id')}",
+        get("received_at_utc") and f"received {_instant(get('received_at_utc'))}",
+    )
+    fact("snapshot", derivation.version)
+    lines.append("")
+    by_component = {row["component"]: row for row in derivation.inputs}
+    for step in derivation.steps:
+        lines.append(f"{step.name} = {_rounded(step.value)} {step.unit}")
+        lines.append(f"    {step.expression}")
+        lines.append(f"    {step.origin}")
+        row = by_component.get(step.name.removeprefix("it_energy_kwh of "))
+        if row is not None and step.name.startswith("it_energy_kwh of "):
+            lines.extend(f"    {text}" for text in _input_lines(row))
+    for text in derivation.unknown:
+        lines.append(f"not known: {text}")
+    return "\n".join(lines)
+
+
+def _input_lines(row: Row) -> Iterator[str]:
+    if row.get("quantity") is not None:
+        power = row.get("power_w_per_unit")
+        yield (
+            f"{row['quantity']:.6g} {row['quantity_unit']}"
+            + (f" at {power:.6g} W each" if power is not None else "")
+            + (f" for {row['hours']:.6g} h" if row.get("hours") is not None else "")
+        )
+    if row.get("utilization_ratio") is not None:
+        yield f"utilisation {row['utilization_ratio']:.6g} ({row['utilization_origin']})"
+    if row.get("measured_energy_kwh") is not None:
+        covered = row.get("covered_ratio")
+        share = f", {covered:.1%} of the time covered" if covered is not None else ""
+        yield f"measured {row['measured_energy_kwh']:.6g} kWh{share}, boundary {row['boundary']}"
+    if row.get("rungs_considered"):
+        yield f"considered: {row['rungs_considered']}"
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.6g}"
