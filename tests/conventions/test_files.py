@@ -23,7 +23,6 @@ FORBIDDEN = [
     "ana" + "conda.org",
     "getdbt" + ".com",
 ]
-HOME = re.compile(r"/(home|Users)/(?!cluster\b|observatory\b)[a-z]\w+/")
 
 
 def text_of(path: Path) -> str | None:
