@@ -1,0 +1,70 @@
+{# A sum that does not depend on the order of the rows: exact decimals inside, a double outside.
+   18 decimals and 20 integer digits: kWh, g, money and litres of any organisation fit. #}
+{% macro exact_sum(expression) -%}
+    cast(sum(cast({{ expression }} as decimal(38, 18))) as double)
+{%- endmacro %}
+
+{# Linear interpolation between the values at 0, 10, 50 and 100 % load (METHODOLOGY: power model). #}
+{% macro at_load(utilization, at_0, at_10, at_50, at_100) -%}
+    case
+        when {{ utilization }} <= 0.1
+        then {{ at_0 }} + ({{ at_10 }} - {{ at_0 }}) * {{ utilization }} / 0.1
+        when {{ utilization }} <= 0.5
+        then {{ at_10 }} + ({{ at_50 }} - {{ at_10 }}) * ({{ utilization }} - 0.1) / 0.4
+        else
+            {{ at_50 }} + ({{ at_100 }} - {{ at_50 }}) * ({{ utilization }} - 0.5) / 0.5
+    end
+{%- endmacro %}
+
+{# The same interpolation as text, for a person with a pocket calculator. #}
+{% macro at_load_text(utilization, at_0, at_10, at_50, at_100) -%}
+    case
+        when {{ utilization }} <= 0.1
+        then
+            concat(
+                {{ at_0 }},
+                ' + (',
+                {{ at_10 }},
+                ' - ',
+                {{ at_0 }},
+                ') * ',
+                {{ utilization }},
+                ' / 0.1'
+            )
+        when {{ utilization }} <= 0.5
+        then
+            concat(
+                {{ at_10 }},
+                ' + (',
+                {{ at_50 }},
+                ' - ',
+                {{ at_10 }},
+                ') * (',
+                {{ utilization }},
+                ' - 0.1) / 0.4'
+            )
+        else
+            concat(
+                {{ at_50 }},
+                ' + (',
+                {{ at_100 }},
+                ' - ',
+                {{ at_50 }},
+                ') * (',
+                {{ utilization }},
+                ' - 0.5) / 0.5'
+            )
+    end
+{%- endmacro %}
+
+{# The as-of instant as a timestamp literal. #}
+{% macro as_of() -%} cast('{{ var("as_of") }}' as timestamp) {%- endmacro %}
+{% macro known_by_as_of(published_on, recorded_on) -%}
+    greatest(coalesce({{ published_on }}, {{ recorded_on }}), {{ recorded_on }})
+    <= cast({{ as_of() }} as date)
+{%- endmacro %}
+
+{# The last value that is known, by the events' own order. #}
+{% macro last_known(column, event_rank) -%}
+    max_by({{ column }}, case when {{ column }} is not null then {{ event_rank }} end)
+{%- endmacro %}

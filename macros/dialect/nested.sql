@@ -1,0 +1,25 @@
+{# `from t <unnested(list, alias)>`: one row per element, rows with an empty list fall out. #}
+{% macro unnested(list_column, alias, column) %}
+    {{
+        return(
+            adapter.dispatch("unnested", "observatory")(list_column, alias, column)
+        )
+    }}
+{% endmacro %}
+{% macro default__unnested(list_column, alias, column) %}
+    cross join unnest({{ list_column }}) as {{ alias }} ({{ column }})
+{% endmacro %}
+{% macro spark__unnested(list_column, alias, column) %}
+    lateral view explode({{ list_column }}) {{ alias }} as {{ column }}
+{% endmacro %}
+
+{# The text at a top-level key of a JSON object; null where there is none. #}
+{% macro json_text(json_column, key) %}
+    {{ return(adapter.dispatch("json_text", "observatory")(json_column, key)) }}
+{% endmacro %}
+{% macro default__json_text(json_column, key) %}
+    json_extract_string({{ json_column }}, '$."{{ key }}"')
+{% endmacro %}
+{% macro spark__json_text(json_column, key) %}
+    get_json_object({{ json_column }}, '$.{{ key }}')
+{% endmacro %}

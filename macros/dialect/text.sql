@@ -1,0 +1,21 @@
+{# What a person types is compared without case, spaces and punctuation: 'A100-SXM4-40GB' = 'a100sxm440gb'. #}
+{% macro alias_key(text) %}
+    {{ return(adapter.dispatch("alias_key", "observatory")(text)) }}
+{% endmacro %}
+{% macro default__alias_key(text) %}
+    regexp_replace(lower({{ text }}), '[^a-z0-9]', '', 'g')
+{% endmacro %}
+{% macro spark__alias_key(text) %}
+    regexp_replace(lower({{ text }}), '[^a-z0-9]', '')
+{% endmacro %}
+
+{# The values of a group in one text, comma-separated, in a fixed order. #}
+{% macro joined_text(expression, order_by) %}
+    {{ return(adapter.dispatch("joined_text", "observatory")(expression, order_by)) }}
+{% endmacro %}
+{% macro default__joined_text(expression, order_by) %}
+    string_agg({{ expression }}, ', ' order by {{ order_by }})
+{% endmacro %}
+{% macro spark__joined_text(expression, order_by) %}
+    listagg({{ expression }}, ', ') within group (order by {{ order_by }})
+{% endmacro %}

@@ -1,0 +1,134 @@
+-- Cost of each run by the best rung there is: `billed_resource`, `site_rate`,
+-- `missing`.
+-- One row per run.
+with
+    attempts as (select * from {{ ref("int_runs__resources") }}),
+    billed as (select * from {{ ref("int_cost__billed_resources") }}),
+    sites as (select * from {{ ref("stg_settings__sites") }}),
+    settings as (select * from {{ ref("int_settings__parameters") }}),
+
+    runs_billed as (
+        select
+            run_id,
+            max(billing_currency) as billing_currency,
+            count(distinct billing_currency) as currencies,
+            cast(sum(effective_cost_exact) as double) as effective_cost,
+            sum(line_rows) as line_rows,
+            min(source_file) as source_file,
+            min(first_source_row) as first_source_row
+        from billed
+        group by run_id
+    ),
+
+    runs_at_site_rate as (
+        select
+            attempts.run_id,
+            max(sites.price_currency) as price_currency,
+            {{
+                exact_sum(
+                    "attempts.duration_hours * attempts.instance_count * case"
+                    ~ " when attempts.accelerators_per_instance > 0"
+                    ~ " then attempts.accelerators_per_instance * attempts.accelerator_share * sites.price_per_device_hour"
+                    ~ " else attempts.vcpus_per_instance * sites.price_per_vcpu_hour end"
+                )
+            }}
+            as effective_cost,
+            max(
+                case
+                    when attempts.accelerators_per_instance > 0
+                    then
+                        concat(
+                            'settings: sites.',
+                            sites.site_name,
+                            '.price_per_device_hour = ',
+                            sites.price_per_device_hour
+                        )
+                    else
+                        concat(
+                            'settings: sites.',
+                            sites.site_name,
+                            '.price_per_vcpu_hour = ',
+                            sites.price_per_vcpu_hour
+                        )
+                end
+            ) as cost_origin
+        from attempts
+        inner join sites on attempts.site_name = sites.site_name
+        group by attempts.run_id
+    ),
+
+    runs_costed as (
+        select
+            attempts.run_id,
+            settings.reporting_currency,
+            runs_billed.billing_currency,
+            runs_billed.currencies,
+            runs_billed.effective_cost as billed_cost,
+            runs_billed.line_rows,
+            runs_billed.source_file,
+            runs_billed.first_source_row,
+            runs_at_site_rate.price_currency,
+            runs_at_site_rate.effective_cost as site_cost,
+            runs_at_site_rate.cost_origin as site_origin
+        from (select run_id from attempts group by run_id) as attempts
+        cross join settings
+        left join runs_billed on attempts.run_id = runs_billed.run_id
+        left join runs_at_site_rate on attempts.run_id = runs_at_site_rate.run_id
+    ),
+
+    final as (
+        select
+            run_id,
+
+            case
+                when
+                    billed_cost is not null
+                    and currencies = 1
+                    and billing_currency = reporting_currency
+                then 'billed_resource'
+                when site_cost is not null and price_currency = reporting_currency
+                then 'site_rate'
+                else 'missing'
+            end as cost_method,
+            reporting_currency as cost_currency,
+
+            case
+                when
+                    billed_cost is not null
+                    and currencies = 1
+                    and billing_currency = reporting_currency
+                then billed_cost
+                when site_cost is not null and price_currency = reporting_currency
+                then site_cost
+            end as effective_cost,
+
+            case
+                when billed_cost is not null
+                then
+                    concat(
+                        source_file,
+                        ' from row ',
+                        first_source_row,
+                        ', ',
+                        line_rows,
+                        ' lines'
+                    )
+                else site_origin
+            end as cost_origin,
+            case
+                when
+                    billed_cost is not null
+                    and currencies = 1
+                    and billing_currency = reporting_currency
+                then null
+                when site_cost is not null and price_currency = reporting_currency
+                then null
+                when billed_cost is not null or site_cost is not null
+                then 'no_exchange_rate'
+                else 'no_bill_and_no_rate'
+            end as missing_cost_reason
+        from runs_costed
+    )
+
+select *
+from final

@@ -1,0 +1,99 @@
+-- Machines that can be rented or that a site owns, as their seller or owner describes
+-- them.
+-- One row per provider, site and hardware key (the type's name in lower case).
+with
+    instance_types as (select * from {{ ref("instance_types") }}),
+    hosts as (select * from {{ ref("stg_settings__hosts") }}),
+    cpu_model_rules as (select * from {{ ref("cpu_model_rules") }}),
+    microarchitectures as (select * from {{ ref("microarchitectures") }}),
+    aliases as (select * from {{ ref("accelerator_aliases") }}),
+
+    host_processors as (
+        select
+            hosts.site_name,
+            hosts.host_type,
+            -- The owner may name the microarchitecture itself, or the processor's
+            -- model.
+            coalesce(
+                max(named.cpu_microarchitecture),
+                max(cpu_model_rules.cpu_microarchitecture)
+            ) as cpu_microarchitecture
+        from hosts
+        left join
+            cpu_model_rules
+            on lower(hosts.cpu_model) like cpu_model_rules.cpu_model_like
+        left join
+            microarchitectures as named
+            on lower(hosts.cpu_model) = lower(named.cpu_microarchitecture)
+        group by hosts.site_name, hosts.host_type
+    ),
+
+    site_hosts as (
+        select
+            'on_premise' as provider_code,
+            hosts.site_name,
+            lower(hosts.host_type) as hardware_key,
+
+            hosts.host_type as instance_type,
+            host_processors.cpu_microarchitecture,
+            coalesce(
+                aliases.accelerator_model, hosts.accelerator_model
+            ) as accelerator_model,
+
+            hosts.vcpus,
+            hosts.memory_gib,
+            coalesce(hosts.accelerator_count, 0.0) as accelerator_count,
+            hosts.vcpus as platform_vcpus,
+            ceil(hosts.vcpus / microarchitectures.max_vcpus_per_chip) as platform_chips,
+
+            concat(
+                'settings: sites.', hosts.site_name, '.hosts.', hosts.host_type
+            ) as hardware_origin
+        from hosts
+        inner join host_processors using (site_name, host_type)
+        left join
+            microarchitectures
+            on host_processors.cpu_microarchitecture
+            = microarchitectures.cpu_microarchitecture
+        left join
+            aliases on {{ alias_key("hosts.accelerator_model") }} = aliases.alias_key
+    ),
+
+    cloud_types as (
+        select
+            provider_code,
+            '' as site_name,
+            lower(instance_type) as hardware_key,
+
+            instance_type,
+            cpu_microarchitecture,
+            accelerator_model,
+
+            cast(vcpus as double) as vcpus,
+            memory_gib,
+            coalesce(accelerator_count, 0.0) as accelerator_count,
+            cast(platform_vcpus as double) as platform_vcpus,
+            cast(platform_chips as double) as platform_chips,
+
+            concat(
+                'instance_types: ',
+                provider_code,
+                ', ',
+                instance_type,
+                ' (',
+                source_id,
+                ')'
+            ) as hardware_origin
+        from instance_types
+    ),
+
+    final as (
+        select *
+        from cloud_types
+        union all
+        select *
+        from site_hosts
+    )
+
+select *
+from final

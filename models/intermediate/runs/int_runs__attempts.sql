@@ -1,0 +1,25 @@
+-- Attempts of all job sources, one shape. One row per run and attempt.
+{% set columns %}
+    source, run_id, attempt,
+    started_at_utc, ended_at_utc,
+    job_name, status, owner, team, project, workload_environment, pipeline, step, workload_kind,
+    model_name, model_version, dataset_name, dataset_version, dataset_rows, git_commit,
+    provider_code, region, zone, instance_type, instance_count, resource_id,
+    vcpus, memory_gib, accelerator_model, accelerator_count, accelerator_share,
+    duration_s, cpu_utilization_ratio, accelerator_utilization_ratio, allocated_cpu_s, used_cpu_s,
+    source_file, source_row, delivery_id, received_at_utc
+{% endset %}
+with
+    event_attempts as (select * from {{ ref("int_runs__event_attempts") }}),
+    slurm_attempts as (select * from {{ ref("int_runs__slurm_attempts") }}),
+
+    final as (
+        select {{ columns }}
+        from event_attempts
+        union all
+        select {{ columns }}
+        from slurm_attempts
+    )
+
+select *
+from final

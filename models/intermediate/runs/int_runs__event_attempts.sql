@@ -1,0 +1,97 @@
+-- Attempts known from run events, with their interval and status settled. One row per
+-- run and attempt.
+with
+    attempts as (select * from {{ ref("int_runs__events_folded") }}),
+
+    attempts_started as (
+        select
+            *,
+            coalesce(
+                reported_started_at_utc,
+                started_event_at_utc,
+                {{
+                    add_seconds(
+                        "coalesce(reported_ended_at_utc, last_event_at_utc)",
+                        "-reported_duration_s",
+                    )
+                }}
+            ) as started_at_utc
+        from attempts
+    ),
+
+    attempts_timed as (
+        select
+            *,
+            coalesce(
+                reported_duration_s,
+                {{ epoch_s("coalesce(reported_ended_at_utc, last_event_at_utc)") }}
+                - {{ epoch_s("started_at_utc") }}
+            ) as duration_s
+        from attempts_started
+    ),
+
+    final as (
+        select
+            'run_events' as source,
+            run_id,
+            attempt,
+
+            started_at_utc,
+            case
+                when finished_events = 0
+                then null
+                else
+                    coalesce(
+                        reported_ended_at_utc,
+                        {{ add_seconds("started_at_utc", "duration_s") }}
+                    )
+            end as ended_at_utc,
+
+            job_name,
+            case
+                when finished_events = 0
+                then 'running'
+                when coalesce(reported_status, 'running') = 'running'
+                then 'succeeded'
+                else reported_status
+            end as status,
+            owner,
+            team,
+            project,
+            workload_environment,
+            pipeline,
+            step,
+            workload_kind,
+            model_name,
+            model_version,
+            dataset_name,
+            dataset_version,
+            dataset_rows,
+            git_commit,
+            provider_code,
+            region,
+            zone,
+            instance_type,
+            coalesce(instance_count, 1) as instance_count,
+            resource_id,
+            vcpus,
+            memory_gib,
+            accelerator_model,
+            accelerator_count,
+            coalesce(accelerator_share, 1.0) as accelerator_share,
+
+            duration_s,
+            cpu_utilization_ratio,
+            accelerator_utilization_ratio,
+            cast(null as double) as allocated_cpu_s,
+            cast(null as double) as used_cpu_s,
+
+            source_file,
+            source_row,
+            delivery_id,
+            received_at_utc
+        from attempts_timed
+    )
+
+select *
+from final

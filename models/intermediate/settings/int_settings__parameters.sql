@@ -1,0 +1,39 @@
+-- The settings that models read, side by side, with their defaults. One row.
+with
+    parameters as (select * from {{ ref("stg_settings__parameters") }}),
+
+    final as (
+        select
+            coalesce(
+                max(case when parameter = 'reporting.currency' then value end), 'EUR'
+            ) as reporting_currency,
+            coalesce(
+                max(
+                    case
+                        when parameter = 'anomaly.threshold' then cast(value as double)
+                    end
+                ),
+                3.0
+            ) as anomaly_threshold,
+            coalesce(
+                max(
+                    case
+                        when parameter = 'anomaly.min_history'
+                        then cast(value as bigint)
+                    end
+                ),
+                3
+            ) as anomaly_min_history,
+            coalesce(
+                max(
+                    case
+                        when parameter = 'anomaly.window' then cast(value as bigint)
+                    end
+                ),
+                20
+            ) as anomaly_window
+        from parameters
+    )
+
+select *
+from final

@@ -1,0 +1,52 @@
+-- The bill by day, with the energy and emissions of its lines and to whom they
+-- belong. In the
+-- billing currency. One row per day, provider, accounts, service, region, charge
+-- category,
+-- allocation, resource class, instance type, energy method, missing reason and
+-- currency.
+with
+    daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
+
+    final as (
+        select
+            usage_date,
+            provider_code as provider,
+            billing_account_id,
+            sub_account_id,
+            service_name,
+            service_category,
+            region,
+            charge_category,
+            case
+                when is_run_resource
+                then 'run'
+                when allocation_hint = 'shared'
+                then 'shared'
+                when allocation_hint = 'ml'
+                then 'unallocated'
+                else 'not_ml'
+            end as allocation,
+
+            {{ exact_sum("facility_energy_kwh") }} as x_energy_kwh,
+            {{ exact_sum("emissions_location_g_co2e") }} as x_emissions_location_g_co2e,
+            cast(null as double) as x_emissions_market_g_co2e,
+            cast(null as double) as x_emissions_embodied_g_co2e,
+            cast(sum(effective_cost_exact) as double) as effective_cost,
+            cast(sum(billed_cost_exact) as double) as billed_cost,
+            cast(sum(list_cost_exact) as double) as list_cost,
+            billing_currency as cost_currency,
+            case
+                when facility_energy_kwh is null then 'missing' else 'allocation'
+            end as energy_method,
+            missing_reason,
+
+            resource_class,
+            instance_type,
+            billing_period_date,
+            cast(sum(line_rows) as bigint) as line_rows
+        from daily_lines
+        group by all
+    )
+
+select *
+from final

@@ -1,0 +1,48 @@
+-- Billing rows in FOCUS, our names and units. One row per charge.
+with
+    landed as (select * from {{ source("landing", "focus__charges") }}),
+    deliveries as (
+        select *
+        from {{ ref("stg_landing__deliveries") }}
+        where dataset = 'focus__charges'
+    ),
+
+    final as (
+        select
+            landed.resourceid as resource_id,
+            landed.billingaccountid as billing_account_id,
+            landed.subaccountid as sub_account_id,
+
+            cast(landed.chargeperiodstart as timestamp) as charge_start_at_utc,
+            cast(landed.chargeperiodend as timestamp) as charge_end_at_utc,
+            cast(landed.billingperiodstart as date) as billing_period_date,
+
+            landed.providername as provider_name,
+            landed.servicename as service_name,
+            landed.servicecategory as service_category,
+            landed.regionid as region,
+            landed.chargecategory as charge_category,
+            landed.chargeclass as charge_class,
+            landed.chargedescription as charge_description,
+            landed.skuid as sku_id,
+            landed.skumeter as sku_meter,
+            landed.skupricedetails as sku_price_details_json,
+            landed.consumedunit as consumed_unit,
+            landed.billingcurrency as billing_currency,
+
+            landed.consumedquantity as consumed_quantity,
+            landed.billedcost as billed_cost,
+            landed.effectivecost as effective_cost,
+            landed.listcost as list_cost,
+
+            landed.source_file,
+            landed.source_row,
+            deliveries.delivery_id,
+            deliveries.received_at_utc
+        from landed
+        inner join
+            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+    )
+
+select *
+from final

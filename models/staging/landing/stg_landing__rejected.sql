@@ -1,0 +1,26 @@
+-- Rows refused by their contract, in the current deliveries. One row per rejected row
+-- or file.
+with
+    rejected as (select * from {{ source("landing", "_rejected") }}),
+    deliveries as (select * from {{ ref("stg_landing__deliveries") }}),
+
+    final as (
+        select
+            deliveries.delivery_id,
+            deliveries.source,
+            deliveries.dataset,
+            rejected.source_file,
+            rejected.source_row,
+
+            deliveries.received_at_utc,
+
+            rejected.field,
+            rejected.reason,
+            rejected.detail
+        from rejected
+        inner join
+            deliveries on {{ delivery_id_of_row("rejected") }} = deliveries.delivery_id
+    )
+
+select *
+from final
