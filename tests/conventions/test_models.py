@@ -19,7 +19,7 @@ UNIT_TOKENS = {
     "L": r"_l$",
     "L/kWh": r"_l_per_kwh",
     "s": r"_s$",
-    "h": r"_(h|hours)$",
+    "h": r"(^|_)(h|hours)$",
     "years": r"_(age_years|years)$",
     "GiB": r"_gib",
     "bytes": r"_bytes$",
@@ -33,8 +33,8 @@ UNIT_IN_NAME = re.compile(
 )
 NOT_A_QUANTITY = re.compile(
     r"(_(method|id|ids|key|reason|reasons|resolution|basis|origin|unit|source|kind|name|count|year"
-    r"|version|rank|rung|rungs|code|text|accounting|zone|note|json|model|share|scope|utc|date|type)"
-    r"$|^(is|has|n|source|x)_)"
+    r"|version|rank|rung|rungs|code|text|accounting|zone|note|json|model|share|scope|utc|date|type|arithmetic)"
+    r"$|^(is|has|n|ln|source)_)"
 )
 
 
