@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingest.errors import AuditFailed, BuildFailed, ConfigError
+from ingest.errors import AuditFailed, BuildFailed, ConfigError, ObservatoryError
 from observatory.settings import Settings
 from observatory.version import ROOT
 
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 
 DEFAULT_MEMORY_LIMIT = "75%"
+PROBLEMS_LISTED = 8
 _MODELS = ("model", "seed", "snapshot")
 _dbt_lock = threading.Lock()
 
@@ -37,7 +38,8 @@ _dbt_lock = threading.Lock()
 class BuildResult:
     """What dbt did: its manifest, and the names of what passed, failed or warned."""
 
-    warehouse: Path
+    warehouse: Path  # where it was built
+    home: Path  # where it will be
     manifest: Mapping[str, Any]
     invocation_id: str
     dbt_version: str
@@ -48,20 +50,31 @@ class BuildResult:
     problems: list[str] = field(default_factory=list)  # a sentence per model or test that failed
     broken_models: list[str] = field(default_factory=list)
 
-    def raise_for_failure(self, kept: Path) -> None:
+    def raise_for_failure(self) -> None:
         """Raise BuildFailed or AuditFailed if anything did not succeed."""
-        listed = "; ".join(self.problems)
-        if self.failed_tests:
-            raise AuditFailed(
-                self.failed_tests,
-                f"{len(self.failed_tests)} test(s) failed, nothing was published: {listed}. "
-                f"The warehouse is kept as {kept}",
+        counts = [
+            f"{len(names)} {what}"
+            for names, what in (
+                (self.broken_models, "model(s) could not be built"),
+                (self.failed_tests, "test(s) failed"),
             )
+            if names
+        ]
+        if not counts:
+            return
+        listed = "; ".join(self.problems[:PROBLEMS_LISTED])
+        if (more := len(self.problems) - PROBLEMS_LISTED) > 0:
+            listed += f"; and {more} more, in {dbt_folder(self.home) / 'logs' / 'dbt.log'}"
+        message = (
+            f"{' and '.join(counts)}, nothing was published: {listed}. "
+            f"The warehouse is kept as {failed_path(self.home)}"
+        )
         if self.broken_models:
-            raise BuildFailed(
-                f"{len(self.broken_models)} model(s) could not be built, nothing was published: "
-                f"{listed}. The warehouse is kept as {kept}"
-            )
+            # What could not be built is the cause; its tests were skipped.
+            error: ObservatoryError = BuildFailed(message)
+        else:
+            error = AuditFailed(self.failed_tests, message)
+        raise error
 
 
 def project_dir() -> Path:
@@ -119,7 +132,7 @@ def build(
         *(["--full-refresh"] if full_refresh else []),
     ]
     invoke(arguments, settings, warehouse, project, progress)
-    return _read_result(warehouse, target)
+    return _read_result(warehouse, settings.paths.warehouse, target)
 
 
 def invoke(
@@ -241,7 +254,7 @@ def _sql_instant(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _read_result(warehouse: Path, target: Path) -> BuildResult:
+def _read_result(warehouse: Path, home: Path, target: Path) -> BuildResult:
     try:
         manifest = json.loads((target / "manifest.json").read_text("utf-8"))
         run = json.loads((target / "run_results.json").read_text("utf-8"))
@@ -268,6 +281,7 @@ def _read_result(warehouse: Path, target: Path) -> BuildResult:
         # "skipped": what it depends on failed, and is named
     return BuildResult(
         warehouse=warehouse,
+        home=home,
         manifest=manifest,
         invocation_id=run["metadata"]["invocation_id"],
         dbt_version=run["metadata"]["dbt_version"],
@@ -276,7 +290,7 @@ def _read_result(warehouse: Path, target: Path) -> BuildResult:
         failed_tests=sorted(failed),
         warned_tests=sorted(warned),
         broken_models=sorted(broken),
-        problems=sorted(problems),
+        problems=sorted(problems, key=lambda problem: problem.startswith("test ")),
     )
 
 

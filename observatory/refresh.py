@@ -200,7 +200,7 @@ def refresh(
                 full_refresh=full_refresh,
                 progress=reporter.step,
             )
-            built.raise_for_failure(build.failed_path(settings.paths.warehouse))
+            built.raise_for_failure()
             reporter.phase("publish")
             published = publish.publish(
                 built,
