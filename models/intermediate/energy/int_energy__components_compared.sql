@@ -1,0 +1,139 @@
+-- Modelled and metered figures of each component side by side. A node or facility
+-- meter stands for
+-- all components together. One row per run, attempt and component.
+with
+    modelled as (select * from {{ ref("int_energy__components_modelled") }}),
+    measured as (select * from {{ ref("int_energy__components_measured") }}),
+
+    -- A node or facility meter stands for all components together.
+    attempts_metered_whole as (
+        select run_id, attempt, boundary from measured where component = 'all'
+    ),
+
+    modelled_whole as (
+        select
+            run_id,
+            attempt,
+            'all' as component,
+            case
+                when max(missing_reason) is not null
+                then 'missing'
+                when max(case when energy_method = 'utilization' then 1 else 0 end) = 1
+                then 'utilization'
+                else 'allocation'
+            end as energy_method,
+            max(duration_hours) as duration_hours,
+            case
+                when max(missing_reason) is null then {{ exact_sum("it_energy_kwh") }}
+            end as it_energy_kwh,
+            max(hardware_origin) as hardware_origin,
+            max(missing_reason) as missing_reason
+        from modelled
+        group by run_id, attempt
+    ),
+
+    candidates as (
+        select
+            modelled.run_id,
+            modelled.attempt,
+            modelled.component,
+            modelled.energy_method,
+            modelled.quantity,
+            modelled.quantity_unit,
+            modelled.duration_hours,
+            modelled.utilization_ratio,
+            modelled.utilization_origin,
+            modelled.idle_w_per_unit,
+            modelled.max_w_per_unit,
+            modelled.power_w_per_unit,
+            modelled.power_arithmetic,
+            modelled.power_basis,
+            modelled.it_energy_kwh as modelled_energy_kwh,
+            concat(
+                modelled.quantity,
+                ' * ',
+                modelled.power_w_per_unit,
+                ' * ',
+                modelled.duration_hours,
+                ' / 1000'
+            ) as modelled_arithmetic,
+            modelled.power_factor_key,
+            modelled.power_source_id,
+            modelled.hardware_origin,
+            modelled.missing_reason
+        from modelled
+        left join attempts_metered_whole using (run_id, attempt)
+        where attempts_metered_whole.run_id is null
+        union all
+        select
+            run_id,
+            attempt,
+            component,
+            modelled_whole.energy_method,
+            cast(null as double) as quantity,
+            'whole node' as quantity_unit,
+            modelled_whole.duration_hours,
+            cast(null as double) as utilization_ratio,
+            cast(null as string) as utilization_origin,
+            cast(null as double) as idle_w_per_unit,
+            cast(null as double) as max_w_per_unit,
+            cast(null as double) as power_w_per_unit,
+            cast(null as string) as power_arithmetic,
+            'sum of the modelled components, for what no meter covered' as power_basis,
+            modelled_whole.it_energy_kwh as modelled_energy_kwh,
+            cast(modelled_whole.it_energy_kwh as string) as modelled_arithmetic,
+            cast(null as string) as power_factor_key,
+            cast(null as string) as power_source_id,
+            modelled_whole.hardware_origin,
+            modelled_whole.missing_reason
+        from modelled_whole
+        inner join attempts_metered_whole using (run_id, attempt)
+    ),
+
+    final as (
+        select
+            coalesce(candidates.run_id, measured.run_id) as run_id,
+            coalesce(candidates.attempt, measured.attempt) as attempt,
+            coalesce(candidates.component, measured.component) as component,
+
+            case
+                when measured.covered_ratio >= 0.95
+                then 'measured'
+                when measured.measured_energy_kwh is not null
+                then 'measured_partial'
+                else candidates.energy_method
+            end as energy_method,
+            coalesce(measured.boundary, 'component') as boundary,
+            measured.meter,
+
+            coalesce(measured.covered_ratio, 0.0) as covered_ratio,
+            measured.measured_energy_kwh,
+            candidates.modelled_energy_kwh,
+            candidates.modelled_arithmetic,
+            candidates.quantity,
+            candidates.quantity_unit,
+            candidates.duration_hours,
+            candidates.utilization_ratio,
+            candidates.utilization_origin,
+            candidates.idle_w_per_unit,
+            candidates.max_w_per_unit,
+            candidates.power_w_per_unit,
+            candidates.power_arithmetic,
+            candidates.power_basis,
+
+            candidates.power_factor_key,
+            candidates.power_source_id,
+            candidates.hardware_origin,
+            case
+                when measured.measured_energy_kwh is null then candidates.missing_reason
+            end as missing_reason
+        from candidates
+        full outer join
+            measured
+            on candidates.run_id = measured.run_id
+            and candidates.attempt = measured.attempt
+            and candidates.component = measured.component
+    )
+
+select *
+from final
