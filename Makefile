@@ -33,7 +33,7 @@ demo: setup ## recorded sample → published numbers on one screen; no network, 
 
 test: setup ## every test: lint, conventions, models, sources, app, browser, end to end
 	@.ci/chromium < /dev/null
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS) < /dev/null
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) < /dev/null
 
 lint: setup ## ruff, mypy and sqlfmt; changes nothing
 	@$(BIN)/ruff check

@@ -58,3 +58,9 @@ def documentation() -> str:
     """README and every page of docs/, as one text."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return "\n".join(page.read_text() for page in pages)
+
+
+@pytest.fixture(scope="session")
+def published_demo(demo_published: Path) -> Path:
+    """The folder of the version that the demo published."""
+    return (demo_published / "current").resolve()
