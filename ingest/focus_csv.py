@@ -67,7 +67,10 @@ def read_csv(file: InputFile) -> tuple[Header, Iterator[Block]]:
         for _ in blocks(file):
             pass
     stream = blocks(file, BLOCK)
-    head = _drop_mark(file, next(stream, b""))
+    head = b""
+    while len(head) < LONGEST_HEADER and (more := next(stream, b"")):
+        head += more
+    head = _drop_mark(file, head)
     if not head.strip():
         raise FileRejected(file.name, "empty_file", "the file is empty; have it delivered again")
     blank = len(head) - len(head.lstrip(b"\r\n"))
@@ -279,10 +282,10 @@ class _Reader:
 
     def _unreadable(self, row: list[str], record: str) -> tuple[str | None, str, str] | None:
         names = self.header.names
-        for i, value in enumerate(row or [record]):
-            if any("\udc80" <= c <= "\udcff" for c in value):
-                where = names[i] if row and i < len(names) else None
-                return where, "not_utf8", f"{where or 'the row'} is not UTF-8 text"
+        if not _is_utf8(record):
+            damaged = [i for i, value in enumerate(row) if not _is_utf8(value)]
+            where = names[damaged[0]] if damaged and damaged[0] < len(names) else None
+            return where, "not_utf8", f"{where or 'the row'} is not UTF-8 text"
         if row and len(row) != len(names):
             return (
                 None,
@@ -334,6 +337,15 @@ class _Lines:
 
     def taken_lines(self) -> int:
         return sum(line.endswith("\n") for line in self._lines[: self._next])
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether a text decoded with `surrogateescape` was UTF-8 throughout."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _printable(record: str) -> str:

@@ -165,13 +165,20 @@ def _typed(
     extra = [block.columns[i].alias(name) for name, i in header.extra.items()]
     columns.append(extra_json(extra, height))
     typed = pl.DataFrame(dict(zip(CHARGES.schema, columns, strict=True)))
-    problems += _order_problems(typed)
+    problems += _row_problems(typed)
     start = "BillingPeriodStart"
     months = month_of(block.columns[header.known[start]], typed[start])
     return typed, problems, months.alias("month")
 
 
-def _order_problems(typed: pl.DataFrame) -> list[Problem]:
+def _row_problems(typed: pl.DataFrame) -> list[Problem]:
+    """What is wrong with rows whose values could all be read."""
+    remedy = "correct it where the export is made"
     backwards = (typed["ChargePeriodEnd"] < typed["ChargePeriodStart"]).fill_null(False)
-    detail = "ChargePeriodEnd is before ChargePeriodStart; correct it where the export is made"
-    return [("ChargePeriodEnd", "out_of_range", detail, backwards)]
+    detail = f"ChargePeriodEnd is before ChargePeriodStart; {remedy}"
+    problems: list[Problem] = [("ChargePeriodEnd", "out_of_range", detail, backwards)]
+    for name in NEVER_NULL:
+        if typed[name].null_count():
+            detail = f"{name} has no value, so the charge cannot be dated or summed; {remedy}"
+            problems.append((name, "missing_value", detail, typed[name].is_null()))
+    return problems

@@ -92,7 +92,7 @@ with
                             ' W and maximum ',
                             accelerators.max_w,
                             ' W by g(u)',
-                            coalesce(concat(' (', accelerators.idle_note, ')'), '')
+                            coalesce(' (' || accelerators.idle_note || ')', '')
                         )
                 end
             ) as power_basis,
