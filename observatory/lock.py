@@ -45,9 +45,9 @@ def hold(warehouse: Path, landing: Path, now: datetime) -> Iterator[None]:
                     "wait for it, or end it, and start again"
                 ) from error
             notes.append(note)
+        for holder in sorted({_holder(note) for note in notes if note.exists()}):
+            logger.warning("the holder before did not finish: %s", holder)
         for note in notes:
-            if note.exists():
-                logger.warning("the holder before did not finish: %s", _holder(note))
             note.write_text(json.dumps(_me(now)))
         try:
             yield
