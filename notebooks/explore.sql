@@ -194,28 +194,43 @@ where
     )
 order by inputs.it_energy_kwh desc nulls last, inputs.component;
 
--- %% Same job, unusual run
--- Three times the job's median energy. A first look: fct_anomalies will do this properly.
-with
-    usual as (
-        select job_name, hardware_class, median(facility_energy_kwh) as usual_energy_kwh
-        from fct_runs
-        where status = 'succeeded' and facility_energy_kwh is not null
-        group by all
-        having count(*) >= 3
-    )
+-- %% Anomalies and why
+-- Runs at least three times their job's usual. The ln_ parts add up to ln(ratio).
 select
-    runs.run_id,
-    runs.job_name,
-    runs.owner,
-    runs.started_at_utc,
-    runs.facility_energy_kwh,
-    runs.facility_energy_kwh / nullif(usual.usual_energy_kwh, 0) as times_usual
-from fct_runs as runs
-inner join usual using (job_name, hardware_class)
-where runs.facility_energy_kwh >= 3 * usual.usual_energy_kwh
-order by times_usual desc, runs.run_id
-limit 20;
+    run_id,
+    job_name,
+    owner,
+    metric,
+    value,
+    baseline_value,
+    ratio,
+    main_cause,
+    ln_hours,
+    ln_devices,
+    ln_power,
+    ln_intensity,
+    ln_price,
+    baseline_run_id
+from fct_anomalies
+where status = 'anomaly'
+order by ratio desc, run_id, metric
+limit 40;
+
+-- %% Where the bill goes
+-- Every part of the bill has a row, so the shares add up to one per period and currency.
+select
+    billing_period,
+    provider,
+    allocation,
+    count(distinct run_id) as runs,
+    sum(effective_cost) as effective_cost,
+    sum(effective_cost)
+    / nullif(sum(sum(effective_cost)) over (partition by billing_period, provider, cost_currency), 0)
+    as share_of_bill_ratio,
+    cost_currency
+from fct_cost_allocation
+group by all
+order by billing_period, provider, effective_cost desc, allocation;
 
 -- %% What was landed and refused
 select

@@ -13,7 +13,7 @@ from promises import ROOT
 NOTEBOOK = runpy.run_path(str(ROOT / "notebooks" / "run.py"))
 CELLS: dict[str, str] = NOTEBOOK["cells"](NOTEBOOK["NOTEBOOK"].read_text())
 # An organisation may have none of these; the demo need not either.
-MAY_BE_EMPTY = {"Big machines, little used", "Same job, unusual run"}
+MAY_BE_EMPTY = {"Big machines, little used", "Why a value is missing"}
 
 
 @pytest.fixture(scope="module")
