@@ -218,18 +218,24 @@ limit 40;
 
 -- %% Where the bill goes
 -- Every part of the bill has a row, so the shares add up to one per period and currency.
+with
+    parts as (
+        select
+            billing_period,
+            provider,
+            allocation,
+            count(distinct run_id) as runs,
+            sum(effective_cost) as effective_cost,
+            cost_currency
+        from fct_cost_allocation
+        group by all
+    )
 select
-    billing_period,
-    provider,
-    allocation,
-    count(distinct run_id) as runs,
-    sum(effective_cost) as effective_cost,
-    sum(effective_cost)
-    / nullif(sum(sum(effective_cost)) over (partition by billing_period, provider, cost_currency), 0)
-    as share_of_bill_ratio,
-    cost_currency
-from fct_cost_allocation
-group by all
+    *,
+    effective_cost
+    / nullif(sum(effective_cost) over (partition by billing_period, provider, cost_currency), 0)
+    as share_of_bill_ratio
+from parts
 order by billing_period, provider, effective_cost desc, allocation;
 
 -- %% What was landed and refused
