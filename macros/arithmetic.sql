@@ -1,7 +1,8 @@
 {# A sum that does not depend on the order of the rows: exact decimals inside, a double outside.
-   18 decimals and 20 integer digits: kWh, g, money and litres of any organisation fit. #}
-{% macro exact_sum(expression) -%}
-    cast(sum(cast({{ expression }} as decimal(38, 18))) as double)
+   18 decimals and 20 integer digits hold kWh, g, money and litres of any organisation; quantities
+   in bytes need more integer digits. #}
+{% macro exact_sum(expression, scale=18) -%}
+    cast(sum(cast({{ expression }} as decimal(38, {{ scale }}))) as double)
 {%- endmacro %}
 
 {# Linear interpolation between the values at 0, 10, 50 and 100 % load (METHODOLOGY: power model). #}

@@ -7,6 +7,7 @@ Nothing is computed anew: each step shows a published figure and the expression 
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -100,17 +101,23 @@ def explain(published: Path, run_id: str) -> Derivation:
     """The derivation of a published run. Raises SnapshotMissing, UnknownRunError."""
     folder = snapshot.current(published)
     with snapshot.connect(folder) as connection:
-        found = _of_run(connection, folder, "fct_runs", run_id)
-        if not found:
-            raise UnknownRunError(run_id, _nearest(connection, run_id))
-        run = found[0]
-        inputs = _of_run(connection, folder, "fct_run_energy_inputs", run_id, "component")
-        hours = _of_run(connection, folder, "fct_run_hours", run_id, "hour_start_utc")
-        components = _of_run(connection, folder, "fct_run_energy_components", run_id, "component")
-    boundaries = {row["component"]: row for row in components}
+        return derive(connection, folder.name, run_id)
+
+
+def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> Derivation:
+    """The derivation of a run from the marts of an open snapshot. Raises UnknownRunError."""
+    found = _of_run(connection, "fct_runs", run_id)
+    if not found:
+        raise UnknownRunError(run_id, _nearest(connection, run_id))
+    run = found[0]
+    inputs = _of_run(connection, "fct_run_energy_inputs", run_id)
+    hours = _of_run(connection, "fct_run_hours", run_id)
+    hours.sort(key=lambda row: row["hour_start_utc"])
+    inputs.sort(key=lambda row: (row["attempt"], row["component"]))
     for row in inputs:
-        row["boundary"] = boundaries.get(row["component"], {}).get("boundary")
-        row["covered_ratio"] = boundaries.get(row["component"], {}).get("covered_ratio")
+        row["label"] = row["component"]
+        if len({other["attempt"] for other in inputs}) > 1:
+            row["label"] += f" in attempt {row['attempt']}"
     steps = [
         *_energy_steps(run, inputs),
         *_facility_steps(run),
@@ -119,7 +126,7 @@ def explain(published: Path, run_id: str) -> Derivation:
     ]
     return Derivation(
         run_id=run_id,
-        version=folder.name,
+        version=version,
         facts={name: value for name, value in run.items() if name not in _FIGURES},
         inputs=inputs,
         steps=steps,
@@ -144,20 +151,8 @@ _FIGURES = (
 )
 
 
-def _of_run(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    mart: str,
-    run_id: str,
-    order: str = "run_id",
-) -> list[Row]:
-    if mart not in snapshot.marts(folder):
-        return []
-    return snapshot.rows(
-        connection,
-        f'select * from "{mart}" where run_id = ? order by "{order}"',  # noqa: S608 - own names
-        [run_id],
-    )
+def _of_run(connection: duckdb.DuckDBPyConnection, mart: str, run_id: str) -> list[Row]:
+    return snapshot.rows(connection, f"select * from {mart} where run_id = ?", [run_id])  # noqa: S608
 
 
 def _nearest(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
@@ -178,16 +173,29 @@ def _nearest(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
 def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
     known = [row for row in inputs if row["it_energy_kwh"] is not None]
     for row in known:
+        metered = row["measured_energy_kwh"] is not None and row["covered_ratio"] == 1
+        model = _sentence(
+            row["power_basis"], row["power_factor_key"], _source(row["power_source_id"])
+        )
+        is_computed = " " in (row["power_arithmetic"] or "")
+        if row["power_w_per_unit"] is not None and is_computed and not metered:
+            yield _step(
+                f"power_w_per_unit of {row['label']}",
+                row["power_arithmetic"],
+                row["power_w_per_unit"],
+                "W",
+                model,
+            )
         yield _step(
-            f"it_energy_kwh of {row['component']}",
+            f"it_energy_kwh of {row['label']}",
             row["arithmetic"],
             row["it_energy_kwh"],
             "kWh",
             _sentence(
                 row["energy_method"],
-                row["power_basis"],
-                row["power_factor_key"],
-                _source(row["power_source_id"]),
+                row["meter"] and f"meter {row['meter']}",
+                None if metered else model,
+                row["hardware_origin"] and f"hardware from {row['hardware_origin']}",
             ),
         )
     if run["it_energy_kwh"] is not None:
@@ -242,9 +250,9 @@ def _emission_steps(run: Row, hours: Sequence[Row]) -> Iterator[Step]:
                 "facility kWh × grid intensity",
                 f"zone {sample.get('factor_zone') or run.get('grid_zone_id')}",
                 sample["factor_resolution"],
-                run.get("factor_year") and f"of {run['factor_year']}",
+                sample["factor_year"] and f"of {sample['factor_year']}",
                 sample.get("factor_version") and f"version {sample['factor_version']}",
-                run.get("factor_published_on") and f"published {run['factor_published_on']}",
+                _published_on(run, sample),
                 _source(sample.get("factor_source_id")),
             ),
         )
@@ -252,6 +260,13 @@ def _emission_steps(run: Row, hours: Sequence[Row]) -> Iterator[Step]:
         yield _step(
             "emissions_location_g_co2e", _sum(parts), emissions, "gCO2e", "the sum of the hours"
         )
+
+
+def _published_on(run: Row, hour: Row) -> str | None:
+    """The run names the publication of one factor: say it of the hours that have that one."""
+    same = all(run[name] == hour[name] for name in ("factor_version", "factor_year"))
+    known = run.get("factor_published_on")
+    return f"published {known}" if same and known else None
 
 
 def _hour_groups(hours: Sequence[Row]) -> Iterator[tuple[str, float, float, Row]]:
@@ -263,15 +278,19 @@ def _hour_groups(hours: Sequence[Row]) -> Iterator[tuple[str, float, float, Row]
         return
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in hours:
-        factor = tuple(
-            row.get(name)
-            for name in (
-                "grid_intensity_g_per_kwh",
-                "factor_resolution",
-                "factor_version",
-                "factor_source_id",
-                "factor_zone",
-            )
+        # An hour of two attempts has the mean of their intensities: equal but for the last digits.
+        factor = (
+            float(f"{row['grid_intensity_g_per_kwh']:.12g}"),
+            *(
+                row.get(name)
+                for name in (
+                    "factor_resolution",
+                    "factor_version",
+                    "factor_source_id",
+                    "factor_zone",
+                    "factor_year",
+                )
+            ),
         )
         groups.setdefault(factor, []).append(row)
     for rows in groups.values():
@@ -288,7 +307,7 @@ def _cost_steps(run: Row) -> Iterator[Step]:
     if run["effective_cost"] is not None:
         yield _step(
             "effective_cost",
-            run.get("cost_arithmetic"),
+            _cost_arithmetic(run),
             run["effective_cost"],
             str(run["cost_currency"]),
             _sentence(
@@ -299,11 +318,20 @@ def _cost_steps(run: Row) -> Iterator[Step]:
         )
 
 
+def _cost_arithmetic(run: Row) -> str | None:
+    """A site's price is in the origin: hours × price. A bill's line is its own figure."""
+    price = re.search(r"price_per_(device|vcpu)_hour = ([0-9.e-]+)$", run.get("cost_origin") or "")
+    if price is None:
+        return None
+    hours = run["accelerator_hours" if price[1] == "device" else "vcpu_hours"]
+    return f"{hours!r} * {price[2]}"
+
+
 def _unknown(run: Row, inputs: Sequence[Row]) -> Iterator[str]:
     reason = run.get("missing_reason")
     for row in inputs:
         if row["it_energy_kwh"] is None:
-            yield f"energy of {row['component']}: {row.get('missing_reason') or reason}"
+            yield f"energy of {row['label']}: {row.get('missing_reason') or reason}"
     for name, why in (
         ("facility_energy_kwh", reason),
         ("emissions_location_g_co2e", reason),
@@ -320,7 +348,7 @@ def _step(name: str, expression: str | None, value: float, unit: str, origin: st
             given = evaluate(expression)
         except ValueError:
             given = math.nan
-        if math.isclose(given, value, rel_tol=RELATIVE_TOLERANCE, abs_tol=1e-300):
+        if math.isclose(given, value, rel_tol=RELATIVE_TOLERANCE):
             return Step(name, expression, value, unit, origin)
         origin = f"{origin}; published arithmetic: {expression}"
     return Step(name, repr(float(value)), value, unit, origin)
@@ -362,7 +390,7 @@ def as_text(derivation: Derivation) -> str:
     facts, lines = derivation.facts, [f"Run {derivation.run_id}"]
 
     def fact(name: str, *parts: Any) -> None:
-        text = " · ".join(str(part) for part in parts if part not in (None, ""))
+        text = " · ".join(str(part) for part in parts if part)
         if text:
             lines.append(f"  {name:<10}{text}")
 
@@ -381,7 +409,7 @@ def as_text(derivation: Derivation) -> str:
         times(get("instance_count"), get("instance_type")),
         times(get("accelerator_count"), get("accelerator_model")),
         get("vcpu_hours") is not None and f"{get('vcpu_hours'):.6g} vCPU h",
-        get("accelerator_hours") and f"{get('accelerator_hours'):.6g} accelerator h",
+        bool(get("accelerator_hours")) and f"{get('accelerator_hours'):.6g} accelerator h",
     )
     fact("where", get("provider"), get("region"), get("zone"), get("grid_zone_id"))
     fact(
@@ -393,20 +421,30 @@ def as_text(derivation: Derivation) -> str:
     )
     fact("snapshot", derivation.version)
     lines.append("")
-    by_component = {row["component"]: row for row in derivation.inputs}
+    labelled = {f"it_energy_kwh of {row['label']}": row for row in derivation.inputs}
+    said = about = ""
     for step in derivation.steps:
+        if (about_now := _subject(step.name)) != about:
+            lines += ["", about_now] if about else [about_now]
+            about = about_now
         lines.append(f"{step.name} = {_rounded(step.value)} {step.unit}")
         lines.append(f"    {step.expression}")
-        lines.append(f"    {step.origin}")
-        row = by_component.get(step.name.removeprefix("it_energy_kwh of "))
-        if row is not None and step.name.startswith("it_energy_kwh of "):
-            lines.extend(f"    {text}" for text in _input_lines(row))
-    for text in derivation.unknown:
-        lines.append(f"not known: {text}")
+        lines.append(f"    {step.origin if step.origin != said else '(the same)'}")
+        said = step.origin
+        lines.extend(f"    {text}" for text in _input_lines(labelled.get(step.name)))
+    if derivation.unknown:
+        lines += ["", "NOT KNOWN", *derivation.unknown]
     return "\n".join(lines)
 
 
-def _input_lines(row: Row) -> Iterator[str]:
+def _subject(name: str) -> str:
+    subjects = {"facility": "FACILITY ENERGY", "emissions": "EMISSIONS", "effective": "COST"}
+    return subjects.get(name.partition("_")[0], "IT ENERGY")
+
+
+def _input_lines(row: Row | None) -> Iterator[str]:
+    if row is None:
+        return
     if row.get("quantity") is not None:
         power = row.get("power_w_per_unit")
         yield (
@@ -425,4 +463,4 @@ def _input_lines(row: Row) -> Iterator[str]:
 
 
 def _rounded(value: float) -> str:
-    return f"{value:.6g}"
+    return f"{value:,.1f}" if abs(value) >= 1e6 else f"{value:.6g}"

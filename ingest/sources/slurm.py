@@ -21,11 +21,13 @@ What one must know about sacct:
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 import hostlist
@@ -108,6 +110,7 @@ REMEDY = r"export again with `sacct --parsable2 --delimiter=$'\x1f'`"
 BLOCK_BYTES = 1 << 24
 MAX_FIELD_CHARACTERS = 1_000_000
 MAX_RECORD_LINES = 1_000
+MAX_JOINS = 50  # lines that are tried beyond the first that would complete a record
 MAX_EXTRA_FIELDS = 200
 
 # What sacct prints where it has no value (NO_VAL and INFINITE of slurm.h as numbers).
@@ -149,7 +152,7 @@ class Settings(FileSourceSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ValueError(
                 f"{value!r} is no IANA time zone; write it like Europe/Berlin"
             ) from error
@@ -349,136 +352,121 @@ class _Records:
 
     whole: pl.Series  # Boolean per line
     lines_used: int  # lines before the record that goes on in the next block
-    mended: dict[int, tuple[list[str], str]] = field(
-        default_factory=dict
-    )  # first line: fields, raw
-    rejected: list[tuple[int, str, str, str]] = field(default_factory=list)  # …, raw
+    # By the line a record starts on: its fields and its text.
+    mended: dict[int, tuple[list[str], str]] = field(default_factory=dict)
+    # Line, reason, detail, text.
+    rejected: list[tuple[int, str, str, str]] = field(default_factory=list)
 
 
 def _records(
     layout: _Layout, lines: pl.Series, undecodable: Mapping[int, str], is_last: bool
 ) -> _Records:
     """Find the records. Only lines with an unusual number of delimiters cost Python time."""
+    delimiters = lines.str.count_matches(layout.delimiter, literal=True)
     whole = (
-        (lines.str.count_matches(layout.delimiter, literal=True) == layout.delimiters)
+        (delimiters == layout.delimiters)
         & (lines.str.len_bytes() <= MAX_FIELD_CHARACTERS)
         & (lines.str.strip_suffix("\r") != layout.header)
     ).fill_null(False)
     odd = (~whole).arg_true().to_list()
     used = lines.len()
-    if odd and not is_last:
+    if not is_last:
         # A record may go on in the next block: keep back the odd lines at the end.
-        while odd and used and odd[-1] == used - 1 and lines.len() - used < MAX_RECORD_LINES:
-            odd.pop()
+        while odd and odd[-1] == used - 1 and lines.len() - used < MAX_RECORD_LINES:
+            used = odd.pop()
+        if used and not layout.is_trailing and layout.columns[-1] in FREE_TEXT:
+            # Even a whole last line may go on, where it ends in free text.
             used -= 1
+            odd = odd[:-1] if odd and odd[-1] == used else odd
     records = _Records(whole, used)
-    if not is_last and used and not layout.is_trailing and layout.columns[-1] in FREE_TEXT:
-        # Even a whole last line may go on, where it ends in free text.
-        records.lines_used = used = used - 1
-        odd = [i for i in odd if i < used]
     if odd:
-        _mend(layout, lines, undecodable, odd, records)
+        _mend(layout, lines, delimiters.fill_null(0).to_list(), undecodable, odd, records)
     return records
 
 
 def _mend(
     layout: _Layout,
     lines: pl.Series,
+    delimiters: Sequence[int],
     undecodable: Mapping[int, str],
     odd: Sequence[int],
     records: _Records,
 ) -> None:
     """Join and regroup what stands on the odd lines; what has no single reading is rejected."""
-    is_odd = set(odd)
-    lost_whole: list[int] = []
-    done = -1
+    is_last_free = not layout.is_trailing and layout.columns[-1] in FREE_TEXT
+    before = [0, *accumulate(delimiters)]  # delimiters before each line
+    last_piece: dict[int, int] = {}  # the last line to which a record from this line can reach
+    for index in reversed(odd):
+        following = index + 1
+        goes_on = following in last_piece and delimiters[following] < layout.delimiters
+        last_piece[index] = (
+            last_piece[following] if goes_on and following not in undecodable else index
+        )
+    record_at: dict[int, int] = {}  # of odd lines in a record: the line that it starts on
     for index in odd:
-        if index <= done:
-            continue
         line = lines[index]
+        if index in record_at:
+            continue
         if line is None:
-            records.rejected.append(
-                (
-                    index,
-                    "not_utf8",
-                    f"the line is not UTF-8 text; run sacct in a UTF-8 locale and {REMEDY}",
-                    undecodable[index],
-                )
-            )
+            detail = f"the line is not UTF-8 text; run sacct in a UTF-8 locale and {REMEDY}"
+            records.rejected.append((index, "not_utf8", detail, undecodable[index]))
             continue
         if not line.strip() or line.rstrip("\r") == layout.header:
-            continue  # the header of an appended export, or an empty line: no record
+            continue  # an empty line, or the header of an appended export: no record
         if any(len(f) > MAX_FIELD_CHARACTERS for f in line.split(layout.delimiter)):
             detail = f"a field is longer than {MAX_FIELD_CHARACTERS:,} characters; {REMEDY}"
             records.rejected.append((index, "field_too_long", detail, line))
             continue
-        if layout.delimiter not in line and _append(layout, lines, index, records, lost_whole):
-            continue
-        delimiters, joined, end = 0, "", index
-        while True:
-            piece = lines[end]
-            if piece is None:
-                break
-            joined = piece if end == index else f"{joined}\n{piece}"
-            delimiters += piece.count(layout.delimiter)
-            if delimiters >= layout.delimiters:
-                fields = _regroup(layout, joined)
-                if fields is not None:
-                    records.mended[index] = (fields, joined)
-                    done = end
-                    break
-            if (
-                end + 1 not in is_odd
-                or end - index >= MAX_RECORD_LINES
-                or delimiters > layout.delimiters + MAX_EXTRA_FIELDS
-            ):
+        if delimiters[index] == 0 and is_last_free:
+            start = _record_before(index, lines, records, record_at)
+            if start is not None:
+                # The free text that ends the record before goes on here.
+                raw = "\n".join(lines.slice(start, index - start + 1))
+                fields = records.mended[start][0] if start in records.mended else None
+                fields = fields or _text(lines[start]).split(layout.delimiter)
+                records.mended[start] = ([*fields[:-1], f"{fields[-1]}\n{line}"], raw)
+                record_at[index] = start
+                continue
+        needed = before[index] + layout.delimiters
+        end = bisect_left(before, needed, index + 1) - 1
+        limit = min(last_piece[index], index + MAX_RECORD_LINES, end + MAX_JOINS)
+        while end <= limit and before[end + 1] <= needed + MAX_EXTRA_FIELDS:
+            raw = "\n".join(lines.slice(index, end - index + 1))
+            reading = _regroup(layout, raw)
+            if reading is not None:
+                records.mended[index] = (reading, raw)
+                record_at |= dict.fromkeys(range(index, end + 1), index)
                 break
             end += 1
-        if index not in records.mended:
-            found = line.count(layout.delimiter) + (not layout.is_trailing)
-            records.rejected.append(
-                (
-                    index,
-                    "wrong_column_count",
-                    f"{found} fields where the header has {len(layout.columns)}, and no single "
-                    f"way to put them right; {REMEDY}",
-                    line,
-                )
+        if index not in record_at:
+            found = delimiters[index] + (not layout.is_trailing)
+            detail = (
+                f"{found} fields where the header has {len(layout.columns)}, and no single way to "
+                f"put them right; {REMEDY}"
             )
-    if lost_whole:
-        records.whole = records.whole.scatter(lost_whole, False)
+            records.rejected.append((index, "wrong_column_count", detail, line))
+    records.whole = records.whole.scatter(list(records.mended), False)
 
 
-def _append(
-    layout: _Layout, lines: pl.Series, index: int, records: _Records, lost_whole: list[int]
-) -> bool:
-    """A line without any delimiter goes on with the free text that ended the record before it."""
-    if layout.is_trailing or layout.columns[-1] not in FREE_TEXT:
-        return False
-    before = index - 1
-    while before >= 0 and before not in records.mended and not records.whole[before]:
-        if lines[before] is None or layout.delimiter in _text(lines[before]):
-            return False
-        before -= 1
-    if before < 0:
-        return False
-    text = _text(lines[index])
-    if before in records.mended:
-        fields, raw = records.mended[before]
-    else:
-        raw = _text(lines[before])
-        fields = raw.split(layout.delimiter)
-        lost_whole.append(before)
-    records.mended[before] = ([*fields[:-1], f"{fields[-1]}\n{text}"], f"{raw}\n{text}")
-    return True
+def _record_before(
+    index: int, lines: pl.Series, records: _Records, record_at: Mapping[int, int]
+) -> int | None:
+    """The first line of the record that ends just before this line; None after anything else."""
+    index -= 1
+    while index >= 0 and lines[index] is not None and not _text(lines[index]).strip():
+        index -= 1
+    if index < 0:
+        return None
+    return index if records.whole[index] else record_at.get(index)
 
 
 def _regroup(layout: _Layout, record: str) -> list[str] | None:
     """The record's fields, one per column: delimiters inside free text are found and kept.
 
     Every way to give the surplus pieces to columns of free text is tried; it must leave every
-    typed column valid. Readings in which a text would begin or end with the delimiter lose
-    against others. None if no reading is left, or several that differ in what lands.
+    typed column valid. Of those the least odd count: a text that begins or ends with the
+    delimiter is odd, and so is one in a path or a list of features. None if no reading is left,
+    or several that differ in what lands.
     """
     pieces = record.split(layout.delimiter)
     if layout.is_trailing:
@@ -492,15 +480,15 @@ def _regroup(layout: _Layout, record: str) -> list[str] | None:
     visited = 0
     dead: set[tuple[int, int]] = set()
 
-    def place(column: int, at: int, fields: list[str], edges: int) -> bool:
+    def place(column: int, at: int, fields: list[str], oddities: int) -> bool:
         nonlocal visited
         visited += 1
         if column == len(layout.columns):
             landed = tuple(
                 f for c, f in zip(layout.columns, fields, strict=True) if c in USED_COLUMNS
             )
-            if landed not in best or edges < best[landed][0]:
-                best[landed] = (edges, fields.copy())
+            if landed not in best or oddities < best[landed][0]:
+                best[landed] = (oddities, fields.copy())
             return True
         if (column, at) in dead or visited > 20_000:
             return False
@@ -515,8 +503,9 @@ def _regroup(layout: _Layout, record: str) -> list[str] | None:
             if column == len(layout.columns) - 1 and at + span != len(pieces):
                 continue
             ragged = span > 1 and (pieces[at] == "" or pieces[at + span - 1] == "")
+            unlikely = span > 1 and name not in PROSE
             fields.append(value)
-            fits |= place(column + 1, at + span, fields, edges + ragged)
+            fits |= place(column + 1, at + span, fields, oddities + ragged + unlikely)
             fields.pop()
         if not fits:
             dead.add((column, at))
@@ -525,8 +514,8 @@ def _regroup(layout: _Layout, record: str) -> list[str] | None:
     place(0, 0, [], 0)
     if not best or visited > 20_000:
         return None
-    fewest = min(edges for edges, _ in best.values())
-    readings = [fields for edges, fields in best.values() if edges == fewest]
+    fewest = min(oddities for oddities, _ in best.values())
+    readings = [fields for oddities, fields in best.values() if oddities == fewest]
     return readings[0] if len(readings) == 1 else None
 
 
@@ -1050,6 +1039,7 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 FREE_TEXT = frozenset(
     name for kind in ("text", "path", "features") for name in _KINDS[kind][1].split()
 )
+PROSE = frozenset(["JobName", "Comment", "AdminComment", "SystemComment", "SubmitLine"])
 SPELLING = {name.lower(): name for _, names in _KINDS.values() for name in names.split()}
 PLAUSIBLE = {
     name: re.compile(pattern, re.DOTALL)

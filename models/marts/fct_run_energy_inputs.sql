@@ -14,6 +14,7 @@ with
             boundary,
             quantity,
             quantity_unit,
+            quantity_arithmetic,
             duration_hours as hours,
             utilization_ratio,
             utilization_origin,

@@ -28,7 +28,7 @@ with
             run_resources.resource_id is not null as is_run_resource,
 
             count(*) as line_rows,
-            {{ exact_sum("charges.consumed_quantity") }} as consumed_quantity,
+            {{ exact_sum("charges.consumed_quantity", 12) }} as consumed_quantity,
             sum(charges.effective_cost) as effective_cost_exact,
             sum(charges.billed_cost) as billed_cost_exact,
             sum(charges.list_cost) as list_cost_exact

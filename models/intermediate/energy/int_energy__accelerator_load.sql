@@ -15,6 +15,13 @@ with
             * resources.accelerator_share
             * resources.instance_count as quantity,
             'accelerator' as quantity_unit,
+            concat(
+                resources.accelerators_per_instance,
+                ' * ',
+                resources.accelerator_share,
+                ' * ',
+                resources.instance_count
+            ) as quantity_arithmetic,
             resources.duration_hours,
             coalesce(
                 resources.accelerator_utilization_ratio,

@@ -45,6 +45,7 @@ with
             end as modelled_arithmetic,
             cast(null as double) as quantity,
             'fans, board and power supply' as quantity_unit,
+            cast(null as string) as quantity_arithmetic,
             duration_hours,
             cast(null as double) as utilization_ratio,
             cast(null as string) as utilization_origin,

@@ -53,6 +53,7 @@ with
                 else 'allocation'
             end as energy_method,
             quantity_unit,
+            quantity_arithmetic,
             power_basis,
             utilization_origin,
 

@@ -12,6 +12,9 @@ with
 
             resources.vcpus_per_instance * resources.instance_count as quantity,
             'vCPU' as quantity_unit,
+            concat(
+                resources.vcpus_per_instance, ' * ', resources.instance_count
+            ) as quantity_arithmetic,
             resources.duration_hours,
             coalesce(
                 resources.cpu_utilization_ratio, constants.cpu_utilization_default

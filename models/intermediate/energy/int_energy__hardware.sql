@@ -85,9 +85,15 @@ with
                 ),
                 0.0
             ) as memory_above_baseline_ratio,
-            memory_gib_per_chip,
-            platform_chips,
-            platform_vcpus,
+            concat(
+                '(1 - ',
+                platform_chips,
+                ' * ',
+                memory_gib_per_chip,
+                ' / ',
+                memory_gib / nullif(vcpus, 0) * platform_vcpus,
+                ')'
+            ) as memory_above_baseline_arithmetic,
             idle_w_per_vcpu,
             w10_per_vcpu,
             w50_per_vcpu,

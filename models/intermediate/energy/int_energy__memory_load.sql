@@ -14,6 +14,13 @@ with
             * resources.instance_count
             * resources.memory_above_baseline_ratio as quantity,
             'GiB above what the server coefficient holds' as quantity_unit,
+            concat(
+                resources.memory_gib_per_instance,
+                ' * ',
+                resources.instance_count,
+                ' * ',
+                resources.memory_above_baseline_arithmetic
+            ) as quantity_arithmetic,
             resources.duration_hours,
             cast(null as double) as utilization_ratio,
             cast(null as string) as utilization_origin,

@@ -48,6 +48,7 @@ with
                     )
             end as resolved_accelerator_count,
             hardware.memory_above_baseline_ratio,
+            hardware.memory_above_baseline_arithmetic,
             hardware.idle_w_per_vcpu,
             hardware.w10_per_vcpu,
             hardware.w50_per_vcpu,
@@ -103,6 +104,7 @@ with
             resolved_accelerator_count as accelerators_per_instance,
             accelerator_share,
             memory_above_baseline_ratio,
+            memory_above_baseline_arithmetic,
             cpu_utilization_ratio,
             accelerator_utilization_ratio,
             idle_w_per_vcpu,
