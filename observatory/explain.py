@@ -8,7 +8,7 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ Row = dict[str, Any]
 # Above this many hours, those with the same factor are shown as one line.
 HOURS_SHOWN_ONE_BY_ONE = 48
 RELATIVE_TOLERANCE = 1e-9
+TERMS_PER_BRACKET = 100
 
 _OPERATIONS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -80,21 +81,13 @@ def evaluate(expression: str) -> float:
 
 
 def _value(node: ast.expr) -> float:
-    # Sums of many terms lean to the left: walk them without recursion.
-    pending: list[tuple[Callable[[float, float], float], ast.expr]] = []
-    while isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
-        pending.append((_OPERATIONS[type(node.op)], node.right))
-        node = node.left
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-        value = float(node.value)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = -_value(node.operand)
-    else:
-        raise ValueError("only numbers, + - * / and brackets")
-    while pending:
-        operation, right = pending.pop()
-        value = operation(value, _value(right))
-    return value
+    if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
+        return _OPERATIONS[type(node.op)](_value(node.left), _value(node.right))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand)
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return float(node.value)  # type: ignore[arg-type]
+    raise ValueError("only numbers, + - * / and brackets")
 
 
 def explain(published: Path, run_id: str) -> Derivation:
@@ -354,8 +347,15 @@ def _step(name: str, expression: str | None, value: float, unit: str, origin: st
     return Step(name, repr(float(value)), value, unit, origin)
 
 
-def _sum(parts: Any) -> str:
-    return " + ".join(repr(float(part)) for part in parts) or "0"
+def _sum(parts: Iterable[float]) -> str:
+    """The parts with + between them; in brackets of 100, which no parser finds too deep."""
+    terms = [repr(float(part)) for part in parts]
+    while len(terms) > TERMS_PER_BRACKET:
+        terms = [
+            f"({' + '.join(terms[start : start + TERMS_PER_BRACKET])})"
+            for start in range(0, len(terms), TERMS_PER_BRACKET)
+        ]
+    return " + ".join(terms) or "0"
 
 
 def _sentence(*parts: Any) -> str:
