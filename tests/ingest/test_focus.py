@@ -571,7 +571,7 @@ def sizes() -> Iterator[dict[str, int]]:
 
 
 @settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(
     texts=st.lists(
@@ -606,7 +606,7 @@ def test_any_csv_reads_back_row_for_row(
 
 
 @settings(
-    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(
     parts=st.lists(
