@@ -27,7 +27,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from zoneinfo import ZoneInfo
 
 import hostlist
@@ -430,6 +430,8 @@ def _mend(
         needed = before[index] + layout.delimiters
         end = bisect_left(before, needed, index + 1) - 1
         limit = min(last_piece[index], index + MAX_RECORD_LINES, end + MAX_JOINS)
+        if not _could_begin(layout, line):
+            limit = -1
         while end <= limit and before[end + 1] <= needed + MAX_EXTRA_FIELDS:
             raw = "\n".join(lines.slice(index, end - index + 1))
             reading = _regroup(layout, raw)
@@ -446,6 +448,13 @@ def _mend(
             )
             records.rejected.append((index, "wrong_column_count", detail, line))
     records.whole = records.whole.scatter(list(records.mended), False)
+
+
+def _could_begin(layout: _Layout, line: str) -> bool:
+    """Are the typed columns before the first free text plausible, as far as the line has them?"""
+    typed = takewhile(lambda column: column not in FREE_TEXT, layout.columns)
+    whole_fields = line.split(layout.delimiter, len(layout.columns))[:-1]
+    return all(map(_is_plausible, typed, whole_fields))
 
 
 def _record_before(
