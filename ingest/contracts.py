@@ -116,8 +116,8 @@ def split(
     findings.append(_contract_findings(dataset, typed))
     found = pl.concat(
         [
-            f.with_columns(pl.col("_row").cast(pl.UInt32)).select("_row", "field", "reason", "detail")
-            for f in findings
+            finding.select(pl.col("_row").cast(pl.UInt32), "field", "reason", "detail")
+            for finding in findings
         ]
     ).unique("_row", keep="first", maintain_order=True)
     if found.is_empty():
@@ -127,8 +127,7 @@ def split(
         .with_columns(raw.cast(pl.String).alias("raw"))
         .with_row_index("_row")
         .join(found, on="_row", how="inner", maintain_order="left")
-        .select(REJECTED_SCHEMA.names())
-        .cast(dict(REJECTED_SCHEMA))
+        .select(pl.col(name).cast(dtype) for name, dtype in REJECTED_SCHEMA.items())
     )
     keep = typed.with_row_index("_row").join(found, on="_row", how="anti", maintain_order="left")
     return keep.drop("_row"), rejected
@@ -147,7 +146,7 @@ def _contract_findings(dataset: Dataset, typed: pl.DataFrame) -> pl.DataFrame:
     try:
         dataset.contract().validate(typed, lazy=True)
     except SchemaErrors as errors:
-        cases = errors.failure_cases
+        cases: pl.DataFrame = errors.failure_cases
         whole = cases.filter(pl.col("index").is_null())
         if not whole.is_empty():
             # Not a matter of rows: the source built a frame that is not the dataset's.

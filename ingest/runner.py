@@ -79,5 +79,3 @@ def run_source(
         results,
         error_text,
     )
-
-

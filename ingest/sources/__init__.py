@@ -70,4 +70,4 @@ def registry() -> dict[str, Source]:
         if not info.ispkg
     )
     sources = {module.NAME: module for module in modules}
-    return dict(sorted(sources.items()))  # type: ignore[arg-type]  # a module is a Source by shape
+    return dict(sorted(sources.items()))

@@ -149,9 +149,7 @@ def test_an_older_run_takes_the_factors_of_its_year(marts: Any) -> None:
     run = marts.run("m5-ireland-2024")
     # The geography's PUE of 2024 goes before the fleet's of the same year; Ember, Ireland, 2024.
     assert (run["pue_ratio"], run["pue_resolution"]) == (1.11, "geography_yearly")
-    assert run["emissions_location_g_co2e"] == close(
-        (M5_CPU_KWH + M5_MEMORY_KWH) * 1.11 * 279.79
-    )
+    assert run["emissions_location_g_co2e"] == close((M5_CPU_KWH + M5_MEMORY_KWH) * 1.11 * 279.79)
 
 
 def test_a_known_utilisation_is_read_between_the_points_of_the_curve(marts: Any) -> None:

@@ -15,7 +15,11 @@ with
 
             cast(landed.chargeperiodstart as timestamp) as charge_start_at_utc,
             cast(landed.chargeperiodend as timestamp) as charge_end_at_utc,
-            cast(landed.billingperiodstart as date) as billing_period_date,
+            -- The month as the bill writes it, in whatever time zone: it ends the
+            -- scope.
+            cast(
+                concat(right(deliveries.scope, 7), '-01') as date
+            ) as billing_period_date,
 
             landed.providername as provider_name,
             landed.servicename as service_name,
