@@ -1,0 +1,1 @@
+"""The web app: reads the published Parquet snapshot and nothing else."""

@@ -1,0 +1,710 @@
+"""Every question the app asks, in SQL. No Streamlit here, and no typed value inside the text.
+
+Each function takes a connection from `app.marts.open_marts` and returns a polars frame. `runs`
+are the runs the filters chose; `previous_runs` those of the period of the same length just before.
+Units are in the names of the columns.
+"""
+
+from typing import Any, Literal
+
+import duckdb
+import polars as pl
+
+Connection = duckdb.DuckDBPyConnection
+Grain = Literal["day", "week", "month"]
+Dimension = Literal["team", "model_name", "region"]
+
+# A run that ended in one of these used its energy for nothing.
+WASTED = ["failed", "cancelled", "timeout", "out_of_memory", "preempted", "node_failure", "lost"]
+
+SORTS = ("started", "duration", "energy", "emissions", "cost")
+
+
+def _ask(con: Connection, sql: str, **params: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(con.sql(sql, params=params).to_arrow_table())
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101  (a table never becomes a Series)
+    return frame
+
+
+def bounds(con: Connection) -> pl.DataFrame:
+    """First and last instant of any run, and how many there are. One row."""
+    return _ask(
+        con,
+        """
+        select
+            min(coalesce(started_at_utc, ended_at_utc)) as first_at_utc,
+            max(coalesce(started_at_utc, ended_at_utc)) as last_at_utc,
+            count(*) as runs
+        from fct_runs
+        """,
+    )
+
+
+def options(con: Connection) -> pl.DataFrame:
+    """What each filter can be. One row per dimension and value ('' = unknown), most runs first."""
+    return _ask(
+        con,
+        """
+        with
+            named as (
+                unpivot (
+                    select
+                        coalesce(team, '') as team,
+                        coalesce(project, '') as project,
+                        coalesce(model_name, '') as model,
+                        coalesce(region, '') as region,
+                        coalesce(owner, '') as owner,
+                        coalesce(status, '') as status,
+                        coalesce(energy_method, '') as method
+                    from fct_runs
+                )
+                on team, project, model, region, owner, status, method
+                into name dimension value value
+            )
+
+        select dimension, value, count(*) as runs
+        from named
+        group by all
+        order by dimension, runs desc, value
+        """,
+    )
+
+
+# --- overview ---
+
+
+def totals(con: Connection) -> pl.DataFrame:
+    """The chosen period and the one before. Two rows: period = 'current' | 'previous'.
+
+    Sums are null, never 0, where no run has a value. Money is in `cost_currency`, the currency most
+    runs have; the runs in another one are in `costs`.
+    """
+    return _ask(
+        con,
+        """
+        with
+            both_periods as (
+                select 'current' as period, * from runs
+                union all by name
+                select 'previous' as period, * from previous_runs
+            ),
+
+            main_currency as (select mode(cost_currency) as cost_currency from both_periods),
+
+            wasted_attempts as (
+                select
+                    run_id,
+                    coalesce(sum(facility_energy_kwh) filter (where is_wasted), 0) as wasted_kwh
+                from fct_run_attempts
+                where is_wasted is not null
+                group by run_id
+            ),
+
+            runs_judged as (
+                select
+                    both_periods.*,
+                    coalesce(
+                        wasted_attempts.wasted_kwh,
+                        case
+                            when list_contains($wasted, both_periods.status)
+                            then both_periods.facility_energy_kwh
+                            when both_periods.status is not null
+                            then 0
+                        end
+                    ) as wasted_kwh
+                from both_periods
+                left join wasted_attempts using (run_id)
+            ),
+
+            periods as (select unnest(['current', 'previous']) as period),
+
+            earliest as (
+                select min(coalesce(started_at_utc, ended_at_utc)) as first_at_utc from fct_runs
+            )
+
+        select
+            periods.period,
+            count(runs_judged.run_id) as runs,
+            count(facility_energy_kwh) as runs_with_energy,
+            count(emissions_location_g_co2e) as runs_with_emissions,
+            count(effective_cost) as runs_with_cost,
+
+            sum(it_energy_kwh) as it_energy_kwh,
+            sum(facility_energy_kwh) as facility_energy_kwh,
+            sum(wasted_kwh) as wasted_energy_kwh,
+            count(*) filter (where list_contains($wasted, status)) as wasted_runs,
+            sum(facility_energy_kwh * measured_energy_ratio)
+            / nullif(
+                sum(facility_energy_kwh) filter (where measured_energy_ratio is not null), 0
+            ) as measured_energy_ratio,
+
+            sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+            sum(emissions_market_g_co2e) as emissions_market_g_co2e,
+            sum(emissions_embodied_g_co2e) as emissions_embodied_g_co2e,
+            sum(water_l) as water_l,
+
+            sum(effective_cost) filter (
+                where runs_judged.cost_currency is not distinct from main_currency.cost_currency
+            ) as effective_cost,
+            any_value(main_currency.cost_currency) as cost_currency,
+
+            any_value(earliest.first_at_utc) <= getvariable('from_utc')
+            - (getvariable('to_utc') - getvariable('from_utc')) as has_full_history
+        from periods
+        left join runs_judged using (period)
+        cross join main_currency
+        cross join earliest
+        group by periods.period
+        order by periods.period
+        """,
+        wasted=WASTED,
+    )
+
+
+def costs(con: Connection) -> pl.DataFrame:
+    """Cost per currency: money is never added across currencies."""
+    return _ask(
+        con,
+        """
+        select cost_currency, sum(effective_cost) as effective_cost, count(*) as runs
+        from runs
+        where effective_cost is not null
+        group by cost_currency
+        order by runs desc, cost_currency
+        """,
+    )
+
+
+def interval(con: Connection) -> pl.DataFrame:
+    """The 90 % interval of the period's totals. One row, null where a run has no uncertainty.
+
+    Each source of error moves its rows together and the sources are independent:
+    Var = sum over sources of (sum over runs of sigma)^2, s = sqrt(ln(1 + Var / x^2)),
+    P05 and P95 = x * exp(-/+ 1.645 s). P95s are never added.
+    """
+    return _ask(
+        con,
+        """
+        with
+            by_source as (
+                select
+                    source_key,
+                    sum(sigma_kwh) as sigma_kwh,
+                    sum(sigma_g_co2e) as sigma_g_co2e
+                from fct_run_uncertainty
+                where run_id in (select run_id from runs)
+                group by source_key
+            ),
+
+            variance as (
+                select
+                    sum(sigma_kwh * sigma_kwh) as energy, sum(sigma_g_co2e * sigma_g_co2e) as co2e
+                from by_source
+            ),
+
+            covered as (
+                select
+                    sum(facility_energy_kwh) as kwh,
+                    sum(emissions_location_g_co2e) as g_co2e,
+                    bool_and(
+                        facility_energy_kwh is null
+                        or run_id in (
+                            select run_id from fct_run_uncertainty where sigma_kwh is not null
+                        )
+                    ) as energy_is_covered,
+                    bool_and(
+                        emissions_location_g_co2e is null
+                        or run_id in (
+                            select run_id from fct_run_uncertainty where sigma_g_co2e is not null
+                        )
+                    ) as co2e_is_covered
+                from runs
+            ),
+
+            spread as (
+                select
+                    kwh,
+                    g_co2e,
+                    case
+                        when energy_is_covered and kwh > 0 then sqrt(ln(1 + energy / (kwh * kwh)))
+                    end as s_kwh,
+                    case
+                        when co2e_is_covered and g_co2e > 0
+                        then sqrt(ln(1 + co2e / (g_co2e * g_co2e)))
+                    end as s_g
+                from covered
+                cross join variance
+            )
+
+        select
+            kwh * exp(-1.645 * s_kwh) as facility_energy_kwh_p05,
+            kwh * exp(1.645 * s_kwh) as facility_energy_kwh_p95,
+            g_co2e * exp(-1.645 * s_g) as emissions_location_g_co2e_p05,
+            g_co2e * exp(1.645 * s_g) as emissions_location_g_co2e_p95
+        from spread
+        """,
+    )
+
+
+def over_time(con: Connection, grain: Grain) -> pl.DataFrame:
+    """Sums per day, week or month of the runs' start. Only the main currency's cost is counted."""
+    return _ask(
+        con,
+        """
+        with main_currency as (select mode(cost_currency) as cost_currency from runs)
+
+        select
+            date_trunc($grain, at_utc)::timestamp as at_utc,
+            count(*) as runs,
+            sum(facility_energy_kwh) as facility_energy_kwh,
+            sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+            sum(effective_cost) filter (
+                where runs.cost_currency = main_currency.cost_currency
+            ) as effective_cost
+        from runs
+        cross join main_currency
+        group by all
+        order by at_utc
+        """,
+        grain=grain,
+    )
+
+
+def breakdown(con: Connection, dimension: Dimension, sort: str, limit: int = 8) -> pl.DataFrame:
+    """Sums per team, model or region, the largest first; the tail is one row, name = null and
+    is_other. `sort` is one of energy | emissions | cost | runs."""
+    return _ask(
+        con,
+        """
+        with
+            main_currency as (select mode(cost_currency) as cost_currency from runs),
+
+            summed as (
+                select
+                    case $dimension
+                        when 'team' then team
+                        when 'model_name' then model_name
+                        when 'region' then region
+                    end as name,
+                    count(*) as runs,
+                    sum(facility_energy_kwh) as facility_energy_kwh,
+                    sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+                    sum(effective_cost) filter (
+                        where runs.cost_currency = main_currency.cost_currency
+                    ) as effective_cost,
+                    sum(facility_energy_kwh * measured_energy_ratio) as measured_kwh
+                from runs
+                cross join main_currency
+                group by 1
+            ),
+
+            ranked as (
+                select
+                    *,
+                    row_number() over (
+                        order by
+                            case $sort
+                                when 'energy' then facility_energy_kwh
+                                when 'emissions' then emissions_location_g_co2e
+                                when 'cost' then effective_cost
+                                else runs
+                            end desc nulls last,
+                            name
+                    ) as place
+                from summed
+            )
+
+        select
+            case when place <= $limit then name end as name,
+            place > $limit as is_other,
+            sum(runs)::bigint as runs,
+            sum(facility_energy_kwh) as facility_energy_kwh,
+            sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+            sum(effective_cost) as effective_cost,
+            sum(measured_kwh) / nullif(sum(facility_energy_kwh), 0) as measured_energy_ratio,
+            min(place) as place
+        from ranked
+        group by all
+        order by place
+        """,
+        dimension=dimension,
+        sort=sort,
+        limit=limit,
+    )
+
+
+def method_mix(con: Connection) -> pl.DataFrame:
+    """Which rung answered. One row per ladder ('energy' | 'factor' | 'cost') and rung.
+
+    A run without a figure is the rung 'missing'.
+    """
+    return _ask(
+        con,
+        """
+        select
+            'energy' as ladder,
+            case
+                when facility_energy_kwh is null
+                then 'missing'
+                else coalesce(energy_method, 'missing')
+            end as rung,
+            count(*) as runs,
+            sum(facility_energy_kwh) as facility_energy_kwh
+        from runs
+        group by all
+        union all
+        select
+            'factor',
+            case
+                when emissions_location_g_co2e is null
+                then 'missing'
+                else coalesce(factor_resolution, 'missing')
+            end,
+            count(*),
+            sum(facility_energy_kwh)
+        from runs
+        group by all
+        union all
+        select
+            'cost',
+            case
+                when effective_cost is null then 'missing' else coalesce(cost_method, 'missing')
+            end,
+            count(*),
+            sum(facility_energy_kwh)
+        from runs
+        group by all
+        order by all
+        """,
+    )
+
+
+def missing(con: Connection) -> pl.DataFrame:
+    """Runs without a figure, and why. One row per figure ('energy' | 'emissions' | 'cost') and
+    reason (null where the snapshot gives none)."""
+    return _ask(
+        con,
+        """
+        select 'energy' as figure, missing_reason as reason, count(*) as runs
+        from runs
+        where facility_energy_kwh is null
+        group by all
+        union all
+        select 'emissions', missing_reason, count(*)
+        from runs
+        where emissions_location_g_co2e is null and facility_energy_kwh is not null
+        group by all
+        union all
+        select 'cost', coalesce(missing_cost_reason, missing_reason), count(*)
+        from runs
+        where effective_cost is null
+        group by all
+        order by figure = 'cost', figure = 'emissions', runs desc, reason
+        """,
+    )
+
+
+# --- runs ---
+
+
+def count_runs(con: Connection) -> int:
+    """How many runs the filters chose."""
+    return int(_ask(con, "select count(*) as runs from runs").item())
+
+
+def list_runs(
+    con: Connection, sort: str, descending: bool, limit: int, offset: int
+) -> pl.DataFrame:
+    """One page of the runs. `sort` is one of SORTS; unknown values come last either way."""
+    return _ask(
+        con,
+        """
+        select
+            run_id, job_name, model_name, team, project, owner, region, status, started_at_utc,
+            duration_s, facility_energy_kwh, emissions_location_g_co2e / 1000 as emissions_kg_co2e,
+            effective_cost, cost_currency, energy_method, factor_resolution, cost_method
+        from runs
+        order by
+            $direction
+            * case $sort
+                when 'duration' then duration_s
+                when 'energy' then facility_energy_kwh
+                when 'emissions' then emissions_location_g_co2e
+                when 'cost' then effective_cost
+                else epoch(at_utc)
+            end asc nulls last,
+            run_id
+        limit $limit
+        offset $offset
+        """,
+        sort=sort,
+        direction=-1 if descending else 1,
+        limit=limit,
+        offset=offset,
+    )
+
+
+def scatter(con: Connection, limit: int = 2000) -> pl.DataFrame:
+    """Cost and CO2e of the runs that have both above zero, the largest emitters first."""
+    return _ask(
+        con,
+        """
+        with main_currency as (select mode(cost_currency) as cost_currency from runs)
+
+        select
+            run_id, job_name, model_name, team, status, energy_method, facility_energy_kwh,
+            emissions_location_g_co2e, effective_cost, runs.cost_currency
+        from runs
+        join main_currency using (cost_currency)
+        where effective_cost > 0 and emissions_location_g_co2e > 0
+        order by emissions_location_g_co2e desc, run_id
+        limit $limit
+        """,
+        limit=limit,
+    )
+
+
+# --- one run ---
+
+
+def run(con: Connection, run_id: str) -> pl.DataFrame:
+    """Everything published of one run: one row, or none."""
+    return _ask(con, "select * from fct_runs where run_id = $run_id", run_id=run_id)
+
+
+def similar_run_ids(con: Connection, text: str, limit: int = 5) -> pl.DataFrame:
+    """Runs whose id looks like what was typed, the nearest first."""
+    return _ask(
+        con,
+        """
+        select run_id, job_name
+        from fct_runs
+        where
+            contains(lower(run_id), lower($text))
+            or contains(lower(job_name), lower($text))
+            or jaro_winkler_similarity(lower(run_id), lower($text)) > 0.9
+        order by jaro_winkler_similarity(lower(run_id), lower($text)) desc, run_id
+        limit $limit
+        """,
+        text=text,
+        limit=limit,
+    )
+
+
+def run_hours(con: Connection, run_id: str) -> pl.DataFrame:
+    """The run hour by hour."""
+    return _ask(
+        con,
+        "select * from fct_run_hours where run_id = $run_id order by hour_start_utc",
+        run_id=run_id,
+    )
+
+
+def run_inputs(con: Connection, run_id: str) -> pl.DataFrame:
+    """The inputs and the arithmetic of each component's energy, largest first."""
+    return _ask(
+        con,
+        """
+        select
+            fct_run_energy_inputs.*,
+            fct_run_energy_components.boundary,
+            fct_run_energy_components.covered_ratio
+        from fct_run_energy_inputs
+        left join fct_run_energy_components using (run_id, component)
+        where run_id = $run_id
+        order by attempt, fct_run_energy_inputs.it_energy_kwh desc nulls last, component
+        """,
+        run_id=run_id,
+    )
+
+
+def run_components(con: Connection, run_id: str) -> pl.DataFrame:
+    """The components of a run, for snapshots without the inputs mart."""
+    return _ask(
+        con,
+        """
+        select * from fct_run_energy_components
+        where run_id = $run_id
+        order by it_energy_kwh desc nulls last, component
+        """,
+        run_id=run_id,
+    )
+
+
+def job_history(con: Connection, run_id: str, limit: int = 50) -> pl.DataFrame:
+    """The last runs of the same job, this one among them, oldest first."""
+    return _ask(
+        con,
+        """
+        with
+            this_run as (select job_name from fct_runs where run_id = $run_id),
+
+            latest as (
+                select
+                    fct_runs.run_id, coalesce(started_at_utc, ended_at_utc) as at_utc, status,
+                    duration_s, facility_energy_kwh, emissions_location_g_co2e, effective_cost,
+                    cost_currency, fct_runs.run_id = $run_id as is_this_run
+                from fct_runs
+                join this_run using (job_name)
+                order by is_this_run desc, at_utc desc, run_id
+                limit $limit
+            )
+
+        select * from latest order by at_utc, run_id
+        """,
+        run_id=run_id,
+        limit=limit,
+    )
+
+
+def run_anomalies(con: Connection, run_id: str) -> pl.DataFrame:
+    """What was unusual about one run."""
+    return _ask(
+        con,
+        """
+        select * from fct_anomalies
+        where run_id = $run_id and status = 'anomaly'
+        order by ratio desc
+        """,
+        run_id=run_id,
+    )
+
+
+# --- anomalies ---
+
+
+def anomalies(con: Connection, metrics: list[str], states: list[str]) -> pl.DataFrame:
+    """The flagged runs among the chosen ones, the largest ratio first. Empty lists mean all."""
+    return _ask(
+        con,
+        """
+        select
+            fct_anomalies.*, runs.team, runs.model_name, runs.cost_currency, runs.started_at_utc
+        from fct_anomalies
+        join runs using (run_id)
+        where
+            fct_anomalies.status = 'anomaly'
+            and (len($metrics::varchar[]) = 0 or list_contains($metrics::varchar[], metric))
+            and (len($states::varchar[]) = 0 or list_contains($states::varchar[], state))
+        order by ratio desc nulls last, anomaly_id
+        """,
+        metrics=metrics,
+        states=states,
+    )
+
+
+def anomaly_counts(con: Connection) -> pl.DataFrame:
+    """How many comparisons were made. One row per status."""
+    return _ask(
+        con,
+        """
+        select fct_anomalies.status, count(*) as comparisons, count(distinct run_id) as runs
+        from fct_anomalies
+        join runs using (run_id)
+        group by all
+        order by all
+        """,
+    )
+
+
+# --- data quality ---
+
+
+def quality_by_source(con: Connection) -> pl.DataFrame:
+    """Rows of the period per source, with its last day. One row per source."""
+    return _ask(
+        con,
+        """
+        select
+            source,
+            max(day) as last_day,
+            sum(rows_in)::bigint as rows_in,
+            sum(rows_landed)::bigint as rows_landed,
+            sum(rows_rejected)::bigint as rows_rejected
+        from fct_data_quality
+        where day >= getvariable('from_utc')::date and day < getvariable('to_utc')
+        group by source
+        order by rows_in desc nulls last, source
+        """,
+    )
+
+
+def quality_by_day(con: Connection) -> pl.DataFrame:
+    """Rows and coverage. One row per day and source."""
+    return _ask(
+        con,
+        """
+        select * from fct_data_quality
+        where day >= getvariable('from_utc')::date and day < getvariable('to_utc')
+        order by day desc, source
+        """,
+    )
+
+
+def coverage_by_day(con: Connection) -> pl.DataFrame:
+    """Share of the day's runs with energy and with cost, and the measured share of the energy.
+
+    Weighted by runs over the sources. One row per day and figure ('energy' | 'cost' | 'measured').
+    """
+    return _ask(
+        con,
+        """
+        with
+            days as (
+                select
+                    day,
+                    sum(runs * runs_with_energy_ratio) / nullif(
+                        sum(runs) filter (where runs_with_energy_ratio is not null), 0
+                    ) as energy,
+                    sum(runs * runs_with_cost_ratio) / nullif(
+                        sum(runs) filter (where runs_with_cost_ratio is not null), 0
+                    ) as cost,
+                    sum(runs * measured_energy_ratio) / nullif(
+                        sum(runs) filter (where measured_energy_ratio is not null), 0
+                    ) as measured
+                from fct_data_quality
+                where day >= getvariable('from_utc')::date and day < getvariable('to_utc')
+                group by day
+            )
+
+        select day::timestamp as at_utc, figure, ratio
+        from (unpivot days on energy, cost, measured into name figure value ratio)
+        order by all
+        """,
+    )
+
+
+def factors_used(con: Connection) -> pl.DataFrame:
+    """Which grid factors answered. One row per source, version, year and rung."""
+    return _ask(
+        con,
+        """
+        select
+            factor_source_id,
+            factor_version,
+            factor_year,
+            factor_resolution,
+            max(factor_age_years) as factor_age_years,
+            count(*) as runs,
+            sum(facility_energy_kwh) as facility_energy_kwh
+        from runs
+        where emissions_location_g_co2e is not null
+        group by all
+        order by facility_energy_kwh desc nulls last, runs desc, factor_source_id
+        """,
+    )
+
+
+def oldest_factor(con: Connection) -> pl.DataFrame:
+    """The oldest grid factor in use among the chosen runs. One row, nulls if none is known."""
+    return _ask(
+        con,
+        """
+        select
+            max(factor_age_years) as factor_age_years,
+            arg_max(factor_source_id, factor_age_years) as factor_source_id,
+            arg_max(coalesce(factor_zone, grid_zone_id), factor_age_years) as factor_zone,
+            arg_max(factor_year, factor_age_years) as factor_year
+        from runs
+        """,
+    )

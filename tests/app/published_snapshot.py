@@ -1,0 +1,492 @@
+# ruff: noqa: DTZ001  (the marts hold naive UTC)
+"""Small published snapshots for the tests of the app: contract columns, hand-made values.
+
+`write_snapshot(published, rows)` writes every mart of CONTRACT (typed and empty where `rows` has
+none), version.json, status.json and the `current` pointer, as publish does. `SMALL` is few runs
+whose sums are computed by hand in the tests; `rich()` is a season of runs for pictures.
+"""
+
+import json
+import math
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+Row = dict[str, Any]
+AS_OF = datetime(2026, 11, 22, 2, 0)
+
+CONTRACT: dict[str, str] = {
+    "fct_runs": """
+        run_id varchar, source varchar, job_name varchar, attempt integer, status varchar,
+        owner varchar, team varchar, project varchar, model_name varchar, model_version varchar,
+        dataset_name varchar, dataset_version varchar, git_commit varchar, provider varchar,
+        region varchar, grid_zone_id varchar, instance_type varchar, instance_count integer,
+        accelerator_model varchar, accelerator_count integer, started_at_utc timestamp,
+        ended_at_utc timestamp, duration_s double, vcpu_hours double, accelerator_hours double,
+        cpu_utilization_ratio double, accelerator_utilization_ratio double, it_energy_kwh double,
+        facility_energy_kwh double, facility_energy_kwh_p05 double, facility_energy_kwh_p95 double,
+        energy_method varchar, measured_energy_ratio double, calibration_id varchar,
+        pue_ratio double, emissions_location_g_co2e double, emissions_location_g_co2e_p05 double,
+        emissions_location_g_co2e_p95 double, emissions_market_g_co2e double,
+        emissions_embodied_g_co2e double, water_l double, grid_intensity_g_per_kwh double,
+        factor_resolution varchar, factor_version varchar, factor_source_id varchar,
+        factor_age_years double, factor_accounting varchar, factor_basis varchar,
+        ghg_scope varchar, workload_kind varchar, effective_cost double, cost_currency varchar,
+        cost_method varchar, is_imputed boolean, missing_reason varchar,
+        workload_environment varchar, pipeline varchar, step varchar, zone varchar,
+        resource_id varchar, site_name varchar, hardware_class varchar, source_file varchar,
+        source_row bigint, delivery_id varchar, received_at_utc timestamp, pue_resolution varchar,
+        pue_source_id varchar, pue_year integer, pue_age_years double, factor_zone varchar,
+        factor_year integer, factor_published_on date, cost_origin varchar,
+        cpu_used_core_hours double, missing_cost_reason varchar""",
+    "fct_run_attempts": """
+        run_id varchar, attempt integer, status varchar, started_at_utc timestamp,
+        ended_at_utc timestamp, duration_s double, facility_energy_kwh double,
+        is_wasted boolean""",
+    "fct_run_uncertainty": """
+        run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double""",
+    "fct_run_hours": """
+        run_id varchar, hour_start_utc timestamp, fraction_of_run double,
+        facility_energy_kwh double, grid_intensity_g_per_kwh double, factor_resolution varchar,
+        emissions_location_g_co2e double, emissions_market_g_co2e double, factor_version varchar,
+        factor_source_id varchar, factor_zone varchar, arithmetic varchar""",
+    "fct_run_energy_components": """
+        run_id varchar, component varchar, energy_method varchar, boundary varchar,
+        it_energy_kwh double, covered_ratio double""",
+    "fct_run_energy_inputs": """
+        run_id varchar, component varchar, attempt bigint, energy_method varchar, quantity double,
+        power_arithmetic varchar, hardware_origin varchar,
+        quantity_unit varchar, hours double, utilization_ratio double, utilization_origin varchar,
+        idle_w_per_unit double, max_w_per_unit double, power_w_per_unit double,
+        power_basis varchar, it_energy_kwh double, measured_energy_kwh double, arithmetic varchar,
+        power_factor_key varchar, power_source_id varchar, rungs_considered varchar,
+        missing_reason varchar""",
+    "fct_anomalies": """
+        anomaly_id varchar, run_id varchar, job_name varchar, owner varchar, metric varchar,
+        value double, baseline_value double, baseline_run_id varchar, ratio double,
+        threshold double, status varchar, main_cause varchar, ln_hours double, ln_devices double,
+        ln_power double, ln_intensity double, ln_price double, state varchar,
+        detected_at_utc timestamp""",
+    "fct_data_quality": """
+        day date, source varchar, rows_in bigint, rows_landed bigint, rows_rejected bigint,
+        runs bigint, runs_with_energy_ratio double, runs_with_cost_ratio double,
+        measured_energy_ratio double, oldest_factor_age_years double, missing_reasons varchar""",
+}
+
+
+def write_snapshot(
+    published: Path,
+    rows: dict[str, list[Row]] | None = None,
+    *,
+    version: str = "20261122T020000Z",
+    night: Row | None = None,
+    about: Row | None = None,
+) -> Path:
+    """Writes one version and moves `current` to it; returns the published folder."""
+    folder = published / version
+    folder.mkdir(parents=True)
+    counts = {mart: _write_mart(folder, mart, (rows or {}).get(mart, [])) for mart in CONTRACT}
+    written = {
+        "version": version,
+        "as_of": f"{AS_OF.isoformat()}Z",
+        "built_at": "2026-11-22T02:04:10Z",
+        "code_version": "0.1.0",
+        "tests_passed": 212,
+        "row_counts": counts,
+        "factor_versions": {"grid_intensity": "2026.1", "pue": "2025.2"},
+    } | (about or {})
+    (folder / "version.json").write_text(json.dumps(written), encoding="utf-8")
+    told = night if night is not None else {"status": "ok", "published_version": version}
+    (published / "status.json").write_text(json.dumps(told), encoding="utf-8")
+    current = published / "current"
+    current.unlink(missing_ok=True)
+    current.symlink_to(version)
+    return published
+
+
+def _write_mart(folder: Path, mart: str, rows: list[Row]) -> int:
+    con = duckdb.connect()
+    con.execute(f"create table mart ({CONTRACT[mart]})")
+    names = [name for name, *_ in con.execute("describe mart").fetchall()]
+    unexpected = {key for row in rows for key in row} - set(names)
+    assert not unexpected, f"{mart} has no column {unexpected}"
+    if rows:
+        con.executemany(
+            f"insert into mart values ({', '.join('?' * len(names))})",
+            [[row.get(name) for name in names] for row in rows],
+        )
+    con.execute(f"copy mart to '{folder / mart}.parquet' (format parquet)")
+    con.close()
+    return len(rows)
+
+
+def a_run(run_id: str, start: datetime, **values: Any) -> Row:
+    """A run with everything a complete one has; `values` override."""
+    hours = values.pop("hours", 2.0)
+    it = values.pop("it_energy_kwh", 10.0)
+    facility = None if it is None else it * 1.2
+    intensity = values.get("grid_intensity_g_per_kwh", 50.0)
+    grams = None if facility is None or intensity is None else facility * intensity
+    complete: Row = {
+        "run_id": run_id,
+        "source": "run_events",
+        "job_name": "train-vision",
+        "attempt": 1,
+        "status": "succeeded",
+        "owner": "ana",
+        "team": "vision",
+        "project": "shelf",
+        "model_name": "shelf-net",
+        "model_version": "3",
+        "provider": "aws",
+        "region": "eu-west-3",
+        "grid_zone_id": "FR",
+        "instance_type": "p4d.24xlarge",
+        "instance_count": 1,
+        "accelerator_model": "A100",
+        "accelerator_count": 8,
+        "hardware_class": "p4d.24xlarge",
+        "started_at_utc": start,
+        "ended_at_utc": start + timedelta(hours=hours),
+        "duration_s": hours * 3600,
+        "it_energy_kwh": it,
+        "facility_energy_kwh": facility,
+        "energy_method": "utilization",
+        "measured_energy_ratio": 0.0,
+        "pue_ratio": 1.2,
+        "pue_resolution": "region_yearly",
+        "pue_source_id": "provider-report",
+        "pue_year": 2025,
+        "emissions_location_g_co2e": grams,
+        "emissions_market_g_co2e": None if grams is None else grams / 2,
+        "emissions_embodied_g_co2e": 25.0,
+        "water_l": 2.0,
+        "grid_intensity_g_per_kwh": intensity,
+        "factor_resolution": "zone_yearly",
+        "factor_version": "2026.1",
+        "factor_source_id": "national-operator",
+        "factor_zone": "FR",
+        "factor_year": 2025,
+        "factor_published_on": datetime(2026, 2, 1).date(),
+        "factor_age_years": 1.0,
+        "factor_accounting": "lifecycle",
+        "factor_basis": "consumption",
+        "ghg_scope": "scope_3_category_1",
+        "workload_kind": "training",
+        "effective_cost": 100.0,
+        "cost_currency": "EUR",
+        "cost_method": "billed_tag",
+        "cost_origin": "billing_demo.csv row 12",
+        "is_imputed": False,
+        "source_file": "events/2026-11.jsonl",
+        "source_row": 7,
+    }
+    return complete | values
+
+
+# Period by default: the 30 days to the last run, 2026-10-23 .. 2026-11-21; before it, 2026-09-23 ..
+# 2026-10-22. r0 opens the history, so that the period before is complete.
+SMALL: dict[str, list[Row]] = {
+    "fct_runs": [
+        a_run("r0", datetime(2026, 9, 1), effective_cost=1.0, it_energy_kwh=1.0),
+        a_run("p1", datetime(2026, 10, 1), it_energy_kwh=20.0, effective_cost=50.0),
+        a_run(
+            "r1",
+            datetime(2026, 11, 20, 10),
+            energy_method="measured",
+            measured_energy_ratio=1.0,
+            facility_energy_kwh_p05=11.0,
+            facility_energy_kwh_p95=13.0,
+            emissions_location_g_co2e_p05=500.0,
+            emissions_location_g_co2e_p95=700.0,
+        ),
+        a_run("r2", datetime(2026, 11, 21, 9), it_energy_kwh=30.0, effective_cost=300.0, hours=3.0),
+        a_run(
+            "r3",
+            datetime(2026, 11, 20, 12),
+            job_name="tune-text",
+            team="text",
+            project="chat",
+            owner="bo",
+            model_name="tiny-llm",
+            region="us-east-1",
+            grid_zone_id="US-MIDA-PJM",
+            status="failed",
+            it_energy_kwh=5.0,
+            grid_intensity_g_per_kwh=400.0,
+            effective_cost=20.0,
+            factor_resolution="hourly_measured",
+            factor_age_years=0.0,
+        ),
+        a_run(
+            "r4",
+            datetime(2026, 11, 19, 8),
+            job_name="batch-score",
+            team=None,
+            owner=None,
+            model_name=None,
+            region=None,
+            it_energy_kwh=None,
+            energy_method="missing",
+            measured_energy_ratio=None,
+            pue_ratio=None,
+            grid_intensity_g_per_kwh=None,
+            factor_resolution="missing",
+            factor_age_years=None,
+            emissions_embodied_g_co2e=None,
+            water_l=None,
+            effective_cost=None,
+            cost_method="missing",
+            cost_currency=None,
+            cost_origin=None,
+            missing_reason="unknown_instance_type",
+            missing_cost_reason="no_price",
+        ),
+        a_run("r5", datetime(2026, 11, 18, 8), effective_cost=7.0, cost_currency="USD"),
+    ],
+    "fct_run_attempts": [
+        {"run_id": "r2", "attempt": 1, "status": "preempted", "facility_energy_kwh": 4.0,
+         "is_wasted": True},
+        {"run_id": "r2", "attempt": 2, "status": "succeeded", "facility_energy_kwh": 32.0,
+         "is_wasted": False},
+    ],
+    "fct_run_uncertainty": [
+        {"run_id": run_id, "source_key": key, "sigma_kwh": kwh, "sigma_g_co2e": grams}
+        for run_id, key, kwh, grams in [
+            ("r1", "meter", 0.12, 6.0), ("r2", "model:A100", 3.6, 180.0),
+            ("r3", "model:A100", 0.6, 240.0), ("r5", "model:A100", 1.2, 60.0),
+            ("r1", "zone:FR", 0.0, 30.0), ("r2", "zone:FR", 0.0, 90.0),
+        ]
+    ],
+    "fct_run_hours": [
+        {"run_id": "r1", "hour_start_utc": datetime(2026, 11, 20, 10 + hour),
+         "fraction_of_run": 0.5, "facility_energy_kwh": 6.0,
+         "grid_intensity_g_per_kwh": 40.0 + 20 * hour, "factor_resolution": "hourly_measured",
+         "emissions_location_g_co2e": 6.0 * (40 + 20 * hour), "factor_version": "2026.1",
+         "factor_source_id": "national-operator", "factor_zone": "FR",
+         "arithmetic": f"6.0 * {40 + 20 * hour}"}
+        for hour in range(2)
+    ],
+    "fct_run_energy_components": [
+        {"run_id": "r1", "component": "accelerator", "energy_method": "measured",
+         "boundary": "component", "it_energy_kwh": 9.0, "covered_ratio": 0.99},
+        {"run_id": "r1", "component": "cpu", "energy_method": "utilization",
+         "boundary": "component", "it_energy_kwh": 1.0, "covered_ratio": 0.0},
+    ],
+    "fct_run_energy_inputs": [
+        {"run_id": "r1", "component": "accelerator", "energy_method": "measured", "quantity": 8.0,
+         "quantity_unit": "accelerators", "hours": 2.0, "utilization_ratio": 0.9,
+         "utilization_origin": "event", "measured_energy_kwh": 9.0, "it_energy_kwh": 9.0,
+         "power_basis": "energy counters of the devices", "arithmetic": "32400000 / 3600000",
+         "rungs_considered": "measured: taken"},
+        {"run_id": "r1", "component": "cpu", "energy_method": "utilization", "quantity": 96.0,
+         "quantity_unit": "vCPU", "hours": 2.0, "utilization_ratio": 0.4,
+         "utilization_origin": "event", "power_w_per_unit": 5.208, "it_energy_kwh": 1.0,
+         "power_basis": "load curve", "arithmetic": "96 * 2 * 5.2083 / 1000",
+         "power_factor_key": "cascade-lake", "power_source_id": "specpower",
+         "rungs_considered": "measured: no counter; utilization: taken"},
+    ],
+    "fct_anomalies": [
+        {"anomaly_id": "a1", "run_id": "r2", "job_name": "train-vision", "owner": "ana",
+         "metric": "facility_energy_kwh", "value": 36.0, "baseline_value": 9.0,
+         "baseline_run_id": "r1", "ratio": 4.0, "threshold": 3.0, "status": "anomaly",
+         "main_cause": "longer", "ln_hours": math.log(2.5), "ln_devices": 0.0,
+         "ln_power": math.log(1.6), "state": "open",
+         "detected_at_utc": datetime(2026, 11, 22, 2)},
+        {"anomaly_id": "a2", "run_id": "r2", "job_name": "train-vision", "owner": "ana",
+         "metric": "effective_cost", "value": 300.0, "baseline_value": 90.0,
+         "baseline_run_id": "r1", "ratio": 300 / 90, "threshold": 3.0, "status": "anomaly",
+         "main_cause": "higher_price", "ln_hours": math.log(2.5), "ln_devices": 0.0,
+         "ln_price": math.log(300 / 90 / 2.5), "state": "expected",
+         "detected_at_utc": datetime(2026, 11, 22, 2)},
+        {"anomaly_id": "a3", "run_id": "r1", "job_name": "train-vision", "owner": "ana",
+         "metric": "facility_energy_kwh", "value": 12.0, "baseline_value": 12.0, "ratio": 1.0,
+         "threshold": 3.0, "status": "ok"},
+        {"anomaly_id": "a4", "run_id": "r3", "job_name": "tune-text", "owner": "bo",
+         "metric": "facility_energy_kwh", "value": 6.0, "threshold": 3.0,
+         "status": "not_enough_history"},
+    ],
+    "fct_data_quality": [
+        {"day": datetime(2026, 11, day).date(), "source": source, "rows_in": rows_in,
+         "rows_landed": rows_in - rejected, "rows_rejected": rejected, "runs": runs,
+         "runs_with_energy_ratio": energy, "runs_with_cost_ratio": 1.0,
+         "measured_energy_ratio": 0.25, "oldest_factor_age_years": 1.0,
+         "missing_reasons": "unknown_instance_type: 1" if energy < 1 else None}
+        for day, source, rows_in, rejected, runs, energy in [
+            (19, "run_events", 10, 0, 1, 0.0), (20, "run_events", 20, 2, 3, 1.0),
+            (20, "focus", 100, 0, 1, 1.0), (21, "run_events", 5, 0, 1, 1.0),
+        ]
+    ],
+}  # fmt: skip
+
+NULLS: dict[str, list[Row]] = {
+    "fct_runs": [
+        {"run_id": "n1", "started_at_utc": datetime(2026, 11, 20)},
+        {"run_id": "n2", "ended_at_utc": datetime(2026, 11, 21), "missing_reason": "no_duration"},
+    ],
+    "fct_run_attempts": [{"run_id": "n1"}],
+    "fct_run_hours": [{"run_id": "n1", "hour_start_utc": datetime(2026, 11, 20)}],
+    "fct_run_energy_components": [{"run_id": "n1", "component": "cpu"}],
+    "fct_run_energy_inputs": [{"run_id": "n1", "component": "cpu"}],
+    "fct_anomalies": [
+        {"anomaly_id": "x", "run_id": "n1", "metric": "duration_s", "status": "anomaly"}
+    ],
+    "fct_data_quality": [{"day": datetime(2026, 11, 20).date(), "source": "slurm"}],
+}
+
+_JOBS = [
+    # job, model, team, owner, provider, region, zone, g/kWh, instance, devices, kWh, hours, cost
+    ("train-shelf", "shelf-net", "vision", "ana", "aws", "eu-west-3", "FR", 48, "p4d.24xlarge", 8,
+     38.0, 9.0, 270.0),
+    ("tune-shelf", "shelf-net", "vision", "noor", "aws", "eu-west-3", "FR", 48, "g5.12xlarge", 4,
+     6.5, 6.0, 34.0),
+    ("train-tiny-llm", "tiny-llm", "text", "bo", "aws", "us-east-1", "US-MIDA-PJM", 390,
+     "p4d.24xlarge", 8, 61.0, 14.0, 455.0),
+    ("score-demand", "demand-gbm", "supply", "carla", "gcp", "europe-west1", "BE", 150,
+     "n2-standard-16", 0, 0.35, 1.5, 1.4),
+    ("train-demand", "demand-gbm", "supply", "carla", "gcp", "europe-west1", "BE", 150,
+     "n2-standard-32", 0, 1.8, 3.0, 5.6),
+    ("embed-catalogue", "catalogue-clip", "search", "dev", "on_premise", "lab-lyon", "FR", 48,
+     "dgx-a100", 4, 11.0, 5.0, 40.0),
+]  # fmt: skip
+
+
+def rich(days: int = 75) -> dict[str, list[Row]]:
+    """Two and a half months of six jobs, with failures, an anomaly, gaps and rejected rows."""
+    runs: list[Row] = []
+    hours_rows: list[Row] = []
+    inputs: list[Row] = []
+    sigma: list[Row] = []
+    quality: list[Row] = []
+    last = datetime(2026, 11, 21)
+    for back in range(days, -1, -1):
+        day = last - timedelta(days=back)
+        for place, job in enumerate(_JOBS):
+            name, model, team, owner, provider, region, zone, grid, hardware, devices, *rest = job
+            if (back * 7 + place * 5) % (2 if place > 2 else 3):
+                continue
+            kwh, length, money = rest
+            wave = 1 + 0.22 * math.sin(back / 5 + place) + 0.05 * ((back * 31 + place * 17) % 7)
+            is_odd = name == "train-shelf" and back in (3, 4, 5)
+            wave *= 3.7 if is_odd else 1
+            fails = (back * 13 + place * 29) % 11 == 0
+            unknown = name == "score-demand" and back % 12 == 4
+            measured = provider == "on_premise"
+            run_id = f"{name}-{day:%Y%m%d}"
+            start = day + timedelta(hours=(5 + place * 3) % 22, minutes=17)
+            share = 0.35 if fails else 1.0
+            energy = None if unknown else kwh * wave * share
+            run = a_run(
+                run_id, start, job_name=name, model_name=model, team=team, owner=owner,
+                project=f"{team}-core", provider=provider, region=region, grid_zone_id=zone,
+                factor_zone=zone, hours=length * wave * share, it_energy_kwh=energy,
+                grid_intensity_g_per_kwh=None if unknown else grid * (1 + 0.2 * math.sin(back / 3)),
+                instance_type=hardware, accelerator_count=devices or None,
+                accelerator_model="A100" if devices else None,
+                status="failed" if fails else "succeeded",
+                effective_cost=None if unknown else round(money * wave * share, 2),
+                cost_method="missing" if unknown else (
+                    "site_rate" if measured else ["billed_tag", "billed_share"][place % 2]),
+                energy_method="missing" if unknown else (
+                    "measured" if measured else ["utilization", "allocation"][place % 2]),
+                measured_energy_ratio=None if unknown else (0.93 if measured else 0.0),
+                factor_resolution="missing" if unknown else (
+                    "hourly_measured" if zone == "FR" else "zone_yearly"),
+                factor_age_years=0.0 if zone == "FR" else 1.0,
+                missing_reason="unknown_instance_type" if unknown else None,
+                missing_cost_reason="no_bill_line_and_no_price" if unknown else None,
+            )  # fmt: skip
+            if energy is not None:
+                run["facility_energy_kwh_p05"] = run["facility_energy_kwh"] * 0.8
+                run["facility_energy_kwh_p95"] = run["facility_energy_kwh"] * 1.25
+                run["emissions_location_g_co2e_p05"] = run["emissions_location_g_co2e"] * 0.75
+                run["emissions_location_g_co2e_p95"] = run["emissions_location_g_co2e"] * 1.33
+                sigma.append({
+                    "run_id": run_id, "source_key": f"power:{hardware}",
+                    "sigma_kwh": run["facility_energy_kwh"] * 0.15,
+                    "sigma_g_co2e": run["emissions_location_g_co2e"] * 0.15,
+                })  # fmt: skip
+                hours_rows += _hours_of(run)
+                inputs += _inputs_of(run)
+            runs.append(run)
+        for source, size in (("run_events", 40), ("focus", 900), ("slurm", 120)):
+            rejected = 3 if source == "run_events" and back % 9 == 2 else 0
+            quality.append({
+                "day": day.date(), "source": source, "rows_in": size + back % 13,
+                "rows_landed": size + back % 13 - rejected, "rows_rejected": rejected, "runs": 4,
+                "runs_with_energy_ratio": 0.75 if back % 12 == 4 else 1.0,
+                "runs_with_cost_ratio": 0.75 if back % 12 == 4 else 0.98,
+                "measured_energy_ratio": 0.2 + 0.05 * math.sin(back / 6),
+                "oldest_factor_age_years": 1.0,
+                "missing_reasons": "unknown_instance_type: 1" if back % 12 == 4 else None,
+            })  # fmt: skip
+    return {
+        "fct_runs": runs,
+        "fct_run_hours": hours_rows,
+        "fct_run_energy_inputs": inputs,
+        "fct_run_uncertainty": sigma,
+        "fct_anomalies": _anomalies_of(runs),
+        "fct_data_quality": quality,
+    }
+
+
+def _hours_of(run: Row) -> list[Row]:
+    first = run["started_at_utc"].replace(minute=0)
+    length = max(1, math.ceil(run["duration_s"] / 3600))
+    kwh = run["facility_energy_kwh"] / length
+    shape = [run["grid_intensity_g_per_kwh"] * (1 + 0.3 * math.sin(h / 3)) for h in range(length)]
+    return [
+        {"run_id": run["run_id"], "hour_start_utc": first + timedelta(hours=hour),
+         "fraction_of_run": 1 / length, "facility_energy_kwh": kwh,
+         "grid_intensity_g_per_kwh": intensity, "factor_resolution": run["factor_resolution"],
+         "emissions_location_g_co2e": kwh * intensity, "factor_zone": run["factor_zone"]}
+        for hour, intensity in enumerate(shape)
+    ]  # fmt: skip
+
+
+def _inputs_of(run: Row) -> list[Row]:
+    hours = run["duration_s"] / 3600
+    split = [("accelerator", 0.82, run["accelerator_count"], "accelerators"),
+             ("cpu", 0.1, 96.0, "vCPU"), ("memory", 0.05, 1152.0, "GiB"),
+             ("other", 0.03, 1.0, "server")]  # fmt: skip
+    rows: list[Row] = []
+    for component, part, quantity, unit in split:
+        if component == "accelerator" and not quantity:
+            continue
+        kwh = run["it_energy_kwh"] * part
+        watts = kwh * 1000 / hours / float(quantity)
+        rows.append({
+            "run_id": run["run_id"], "component": component, "energy_method": run["energy_method"],
+            "quantity": float(quantity), "quantity_unit": unit, "hours": hours,
+            "utilization_ratio": 0.72, "utilization_origin": "event", "power_w_per_unit": watts,
+            "power_basis": "idle + (max - idle) at this use", "it_energy_kwh": kwh,
+            "arithmetic": f"{float(quantity)} * {hours:.4f} * {watts:.4f} / 1000",
+            "power_factor_key": f"{component}-default", "power_source_id": "vendor datasheet",
+            "rungs_considered": "measured: no counter; utilization: taken",
+        })  # fmt: skip
+    return rows
+
+
+def _anomalies_of(runs: list[Row]) -> list[Row]:
+    job = [run for run in runs if run["job_name"] == "train-shelf"]
+    usual, odd = job[-6], next(run for run in reversed(job) if run["facility_energy_kwh"] > 90)
+    found: list[Row] = []
+    for metric in ("facility_energy_kwh", "effective_cost", "emissions_location_g_co2e",
+                   "duration_s"):  # fmt: skip
+        ratio = odd[metric] / usual[metric]
+        found.append({
+            "anomaly_id": f"anomaly-{metric}", "run_id": odd["run_id"], "job_name": "train-shelf",
+            "owner": "ana", "metric": metric, "value": odd[metric],
+            "baseline_value": usual[metric], "baseline_run_id": usual["run_id"], "ratio": ratio,
+            "threshold": 3.0, "status": "anomaly" if ratio >= 3 else "ok", "main_cause": "longer",
+            "ln_hours": math.log(ratio) * 1.1, "ln_devices": 0.0,
+            "ln_power": None if metric == "duration_s" else math.log(ratio) * -0.1,
+            "state": "open", "detected_at_utc": datetime(2026, 11, 22, 2),
+        })  # fmt: skip
+    found.append({
+        "anomaly_id": "early", "run_id": runs[0]["run_id"], "metric": "facility_energy_kwh",
+        "status": "not_enough_history",
+    })  # fmt: skip
+    return found

@@ -1,0 +1,102 @@
+# ruff: noqa: DTZ001  (the marts hold naive UTC)
+"""Charts are pure: the data they draw, their units and their words."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+from published_snapshot import SMALL
+
+from app import charts, queries
+from app.format import Formatter
+from app.i18n import LANGUAGES
+from app.marts import Filters, open_marts
+
+EN, FR = Formatter("en"), Formatter("fr")
+PERIOD = (datetime(2026, 10, 23), datetime(2026, 11, 22))
+
+
+@pytest.fixture
+def con(snapshots: dict[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_marts(snapshots["small"] / "current", Filters(*PERIOD)) as connection:
+        yield connection
+
+
+def drawn(chart: Any) -> list[dict[str, Any]]:
+    """The rows of a chart's data sets."""
+    return [row for rows in chart.to_dict()["datasets"].values() for row in rows]
+
+
+def test_over_time_names_its_units_and_spans_the_period(con: duckdb.DuckDBPyConnection) -> None:
+    spec = charts.over_time(queries.over_time(con, "day"), "day", PERIOD, "EUR", EN).to_dict()
+    titles = [panel["title"]["text"] for panel in spec["vconcat"]]
+    assert titles == ["Energy (kWh)", "Emissions (kg CO₂e)", "Cost (EUR)"]
+    assert spec["resolve"]["scale"]["x"] == "shared"
+    scale = spec["vconcat"][-1]["encoding"]["x"]["scale"]
+    assert scale["type"] == "utc"
+    days = [(day["year"], day["month"], day["date"], day["utc"]) for day in scale["domain"]]
+    assert days == [(2026, 10, 23, True), (2026, 11, 22, True)]
+    marks = spec["vconcat"][-1]["encoding"]["x"]["axis"]["values"]
+    assert len(marks) <= 9
+
+
+def test_tooltips_are_written_with_units(con: duckdb.DuckDBPyConnection) -> None:
+    rows = drawn(charts.breakdown(queries.breakdown(con, "team", "energy"), "energy", "EUR", EN))
+    assert rows[0]["shown"] == "60.0\u00a0kWh" and rows[0]["cost"] == "€400.00"
+    assert rows[0]["label"] == "vision" and rows[0]["how_many"] == "3"
+    assert rows[2]["shown"] == "unknown" and rows[2]["label"] == "unknown"
+
+
+def test_the_mix_is_whole_and_ends_with_what_is_missing(con: duckdb.DuckDBPyConnection) -> None:
+    energy = queries.method_mix(con).filter(pl.col("ladder") == "energy")
+    spec = charts.mix(energy, "energy", EN).to_dict()
+    assert spec["encoding"]["color"]["scale"]["domain"] == [
+        "measured", "model at the observed use", "missing",
+    ]  # fmt: skip
+    rows = drawn(charts.mix(energy, "energy", EN))
+    for basis in ("of the energy", "of the runs"):
+        assert sum(row["share"] for row in rows if row["basis"] == basis) == pytest.approx(1)
+
+
+def test_a_rung_this_version_does_not_know_is_drawn_all_the_same() -> None:
+    frame = pl.DataFrame({"rung": ["oracle"], "runs": [2], "facility_energy_kwh": [1.0]})
+    assert {row["name"] for row in drawn(charts.mix(frame, "energy", EN))} == {"oracle"}
+
+
+def test_the_parts_of_an_anomaly_multiply(con: duckdb.DuckDBPyConnection) -> None:
+    rows = drawn(charts.anomaly_parts(SMALL["fct_anomalies"][0], EN))
+    assert [row["shown"] for row in rows] == ["×\u00a02.50", "×\u00a01.00", "×\u00a01.60"]
+    assert len(drawn(charts.anomaly_parts(SMALL["fct_anomalies"][1], FR))) == 3
+
+
+def test_log_axes_always_have_labels() -> None:
+    frame = pl.DataFrame(
+        {
+            "run_id": ["a", "b"], "job_name": ["j", None], "status": ["succeeded", None],
+            "energy_method": ["measured", None], "facility_energy_kwh": [1.0, None],
+            "emissions_location_g_co2e": [3000.0, 4000.0], "effective_cost": [20.0, 30.0],
+        }
+    )  # fmt: skip
+    axis = charts.scatter(frame, "EUR", EN).to_dict()["encoding"]["x"]["axis"]
+    assert len([value for value in axis["values"] if 20 <= value <= 30]) >= 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_chart_draws_nulls(snapshots: dict[str, Path], language: Any) -> None:
+    fmt = Formatter(language)
+    with open_marts(snapshots["nulls"] / "current", Filters(*PERIOD)) as con:
+        series = queries.over_time(con, "month")
+        charts.over_time(series, "month", PERIOD, None, fmt).to_dict()
+        for metric in charts.METRIC_COLUMN:
+            parts = queries.breakdown(con, "team", metric)
+            charts.breakdown(parts, metric, None, fmt).to_dict()
+        mix = queries.method_mix(con)
+        for ladder in charts.LADDERS:
+            charts.mix(mix.filter(pl.col("ladder") == ladder), ladder, fmt).to_dict()
+        charts.run_hours(queries.run_hours(con, "n1"), fmt).to_dict()
+        charts.job_history(queries.job_history(con, "n1"), fmt).to_dict()
+        charts.rows_per_day(queries.quality_by_day(con), fmt).to_dict()

@@ -1,0 +1,195 @@
+"""Every page, in both languages, on every kind of snapshot."""
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Open
+from published_snapshot import SMALL, write_snapshot
+from streamlit.testing.v1 import AppTest
+
+from app.i18n import LANGUAGES, TEXTS
+
+PAGES = ["overview", "runs", "run", "anomalies", "data_quality"]
+UNKNOWN = {"en": "unknown", "fr": "inconnu"}
+
+
+def written(app: AppTest) -> str:
+    """Everything a page says in words."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "success", "text")
+    texts = [element.value for kind in kinds for element in app.get(kind)]
+    return "\n".join(map(str, texts + [f"{m.label} {m.value}" for m in app.metric]))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    ("snapshot", "run_id"), [("small", "r1"), ("rich", "train-shelf-20261118"), ("nulls", "n1")]
+)
+def test_a_page_opens_without_an_error(
+    open_page: Open, snapshot: str, run_id: str, page: str, language: str
+) -> None:
+    query = {"run_id": run_id} if page == "run" else {}
+    app = open_page(snapshot, page, lang=language, **query)
+    assert not app.exception, app.exception[0].message
+    titles = {"overview": "overview.title", "data_quality": "quality.title"}
+    title = titles.get(page, f"{page}.title")
+    assert app.title[0].value == TEXTS[language][title]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("snapshot", ["empty", "missing"])
+def test_no_data_is_a_sentence_that_says_what_to_do(
+    open_page: Open, snapshot: str, page: str, language: str
+) -> None:
+    app = open_page(snapshot, page, lang=language, run_id="anything")
+    assert not app.exception, app.exception[0].message
+    assert "observatory" in "\n".join(e.value for e in [*app.info, *app.warning])
+
+
+def test_the_overview_answers_in_one_sentence_with_units(open_page: Open) -> None:
+    said = written(open_page("small", lang="en")).replace("\u00a0", " ")
+    assert (
+        "From 23 Oct 2026 to 21 Nov 2026, **5 runs** used **66.0 kWh**, emitted **5.40 kg CO₂e** "
+        "(location-based) and cost **€420.00**." in said
+    )
+    # Half of r2's bill of waste comes from its attempts (4 kWh), r3 failed as a whole (6 kWh).
+    assert "**10.0 kWh** of it went into runs that failed" in said
+
+
+def test_the_overview_compares_with_the_period_before(open_page: Open) -> None:
+    app = open_page("small", lang="en")
+    energy = next(metric for metric in app.metric if metric.label == "Energy, facility")
+    assert energy.delta == "+175%"  # 66 kWh against 24 kWh
+    assert "90% interval" in energy.help
+
+
+def test_no_change_is_shown_where_the_period_before_is_not_fully_known(open_page: Open) -> None:
+    app = open_page("small", lang="en", period="90d")
+    assert {metric.delta for metric in app.metric} == {""}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nulls_are_unknown_and_never_zero(open_page: Open, language: str) -> None:
+    for page, query in (("overview", {}), ("run", {"run_id": "n1"})):
+        app = open_page("nulls", page, lang=language, **query)
+        values = [metric.value for metric in app.metric]
+        assert values.count(UNKNOWN[language]) >= 4, values
+        figures = [value for value in values if not value.startswith("0")]
+        assert len(figures) >= len(values) - 2  # the two coverages are truly 0 %
+    run = open_page("nulls", "run", lang=language, run_id="n2")
+    assert "no duration" in written(run)
+
+
+def test_french_numbers_are_french(open_page: Open) -> None:
+    said = written(open_page("small", lang="fr"))
+    assert "66,0\u00a0kWh" in said and "420,00\u00a0€" in said and "Vue" not in said.split("\n")[0]
+
+
+def test_an_unknown_run_is_a_helpful_sentence(open_page: Open) -> None:
+    app = open_page("rich", "run", lang="en", run_id="train-shelf-20261199")
+    assert "There is no run `train-shelf-20261199`" in app.warning[0].value
+    assert "Did you mean" in written(app)
+
+
+def test_a_run_shows_its_derivation(open_page: Open) -> None:
+    app = open_page("small", "run", lang="en", run_id="r1")
+    said = written(app).replace("\u00a0", " ").replace("\\", "")
+    assert "10.00 kWh × PUE 1.2 = **12.00 kWh**" in said
+    assert "12.00 kWh × 50.00 g CO₂e/kWh = **600.0 g CO₂e**" in said
+    assert "source national-operator, year 2025, published on 1 Feb 2026" in said
+    assert "events/2026-11.jsonl, row 7" in said
+    assert "Methods considered: measured: no counter; utilization: taken" in said
+    assert "96 * 2 * 5.2083 / 1000 = 1.0 kWh" in [block.value for block in app.code]
+    helps = {metric.label: metric.help for metric in app.metric}
+    assert "11.0\u00a0kWh to 13.0\u00a0kWh" in helps["Energy, facility"]
+
+
+def test_a_filter_of_the_url_narrows_every_number(open_page: Open) -> None:
+    app = open_page("small", lang="en", team="text")
+    assert "**1 run** used **6.00\u00a0kWh**" in written(app)
+    assert app.query_params["team"] == "text"
+
+
+def test_a_value_the_snapshot_lacks_matches_nothing_and_says_so(open_page: Open) -> None:
+    app = open_page("small", lang="en", team="gone")
+    assert "No run matches these filters" in app.info[0].value
+
+
+def test_filters_survive_a_change_of_page(open_page: Open) -> None:
+    app = open_page("small", lang="en", team="text", period="7d")
+    app.switch_page("views/runs.py")
+    app.query_params.clear()  # the browser clears the URL when the page changes
+    app.run()
+    assert app.query_params["team"] == "text" and app.query_params["period"] == "7d"
+    assert "1 run ·" in written(app)
+
+
+def test_text_that_looks_like_sql_is_only_text(open_page: Open) -> None:
+    app = open_page("small", "runs", lang="en", text="'; drop view runs; --")
+    assert not app.exception
+    assert "No run matches" in app.info[0].value
+
+
+def test_the_language_is_kept_in_the_url(open_page: Open) -> None:
+    app = open_page("small", lang="fr", team="text")
+    app.segmented_control(key="lang_widget").set_value("en").run()
+    assert app.query_params["lang"] == "en" and app.query_params["team"] == "text"
+    assert app.title[0].value.startswith("What did")
+
+
+def test_a_failed_night_is_a_banner(open_page: Open, tmp_path: Path) -> None:
+    night = {"status": "failed", "failed_tests": ["assert_allocated_cost_equals_the_bill"]}
+    folder = write_snapshot(tmp_path / "published", SMALL, night=night)
+    app = open_page(folder, lang="en")
+    assert "Numbers of 22\u00a0Nov\u00a02026. The last night failed" in app.warning[0].value
+    assert "`assert_allocated_cost_equals_the_bill`" in app.warning[0].value
+
+
+def test_old_numbers_say_so(open_page: Open, tmp_path: Path) -> None:
+    about = {"as_of": "2026-11-01T02:00:00Z"}
+    app = open_page(write_snapshot(tmp_path / "published", SMALL, about=about), lang="en")
+    assert "21\u00a0d old" in app.info[0].value
+
+
+def test_a_broken_status_file_is_told_not_hidden(open_page: Open, tmp_path: Path) -> None:
+    folder = write_snapshot(tmp_path / "published", SMALL)
+    (folder / "status.json").write_text("{", encoding="utf-8")
+    app = open_page(folder, lang="en")
+    assert "cannot be read" in app.warning[0].value
+
+
+def test_a_new_version_is_shown_at_the_next_rerun(open_page: Open, tmp_path: Path) -> None:
+    folder = write_snapshot(tmp_path / "published", SMALL, version="v1")
+    app = open_page(folder, lang="en")
+    assert "5 runs" in written(app)
+    more = SMALL | {"fct_runs": [*SMALL["fct_runs"], SMALL["fct_runs"][-1] | {"run_id": "new"}]}
+    write_snapshot(folder, more, version="v2")
+    app.run()
+    assert "6 runs" in written(app)
+    assert json.loads((folder / "current" / "version.json").read_text())["version"] == "v2"
+
+
+def test_anomalies_say_what_multiplies_to_the_ratio(open_page: Open) -> None:
+    app = open_page("small", "anomalies", lang="en")
+    said = written(app).replace("\u00a0", " ")
+    assert "2 flagged among 3" in said
+    assert "36.0 kWh against 9.00 kWh: × 4.00" in said
+    assert "No anomaly has this state" in written(
+        open_page("small", "anomalies", lang="en", state="fixed")
+    )
+
+
+def test_data_quality_adds_up(open_page: Open) -> None:
+    said = written(open_page("small", "data_quality", lang="en"))
+    assert "135 rows came in: 133 landed, 2 were rejected" in said
+
+
+def test_a_name_with_markup_stays_a_name(open_page: Open, tmp_path: Path) -> None:
+    name = "[click](https://example.org) *now*"
+    runs = [run | {"job_name": name} for run in SMALL["fct_runs"]]
+    folder = write_snapshot(tmp_path / "published", SMALL | {"fct_runs": runs})
+    app = open_page(folder, "run", lang="en", run_id="r1")
+    assert not app.exception
+    assert app.subheader[0].value.startswith("\\[click\\]\\(https\\:")

@@ -1,0 +1,231 @@
+# ruff: noqa: DTZ001  (the marts hold naive UTC)
+"""Each aggregate equals the sum done by hand on the small snapshot."""
+
+import inspect
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from published_snapshot import CONTRACT, SMALL, write_snapshot
+
+from app import queries
+from app.marts import MARTS, Filters, open_marts
+
+NOVEMBER = Filters(datetime(2026, 10, 23), datetime(2026, 11, 22))
+
+
+@pytest.fixture
+def con(snapshots: dict[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_marts(snapshots["small"] / "current", NOVEMBER) as connection:
+        yield connection
+
+
+def by(frame: pl.DataFrame, column: str, value: object) -> dict[str, object]:
+    return frame.row(by_predicate=pl.col(column).eq_missing(pl.lit(value)), named=True)
+
+
+def test_totals_of_the_period_and_of_the_one_before(con: duckdb.DuckDBPyConnection) -> None:
+    totals = queries.totals(con)
+    now = by(totals, "period", "current")
+    # r1 12 + r2 36 + r3 6 + r5 12 kWh; r4 has none.
+    assert now["runs"] == 5 and now["runs_with_energy"] == 4 and now["runs_with_cost"] == 4
+    assert now["facility_energy_kwh"] == pytest.approx(66.0)
+    assert now["it_energy_kwh"] == pytest.approx(55.0)
+    # 12*50 + 36*50 + 6*400 + 12*50
+    assert now["emissions_location_g_co2e"] == pytest.approx(5400.0)
+    assert now["emissions_market_g_co2e"] == pytest.approx(2700.0)
+    assert now["emissions_embodied_g_co2e"] == pytest.approx(100.0)
+    assert now["water_l"] == pytest.approx(8.0)
+    # Euros only: the 7 dollars of r5 are never added.
+    assert now["effective_cost"] == pytest.approx(420.0) and now["cost_currency"] == "EUR"
+    # r2 wasted one attempt of 4 kWh, r3 failed with 6 kWh.
+    assert now["wasted_energy_kwh"] == pytest.approx(10.0) and now["wasted_runs"] == 1
+    assert now["measured_energy_ratio"] == pytest.approx(12 / 66)
+    before = by(totals, "period", "previous")
+    assert before["runs"] == 1 and before["facility_energy_kwh"] == pytest.approx(24.0)
+    assert before["has_full_history"] is True
+
+
+def test_costs_stay_in_their_currency(con: duckdb.DuckDBPyConnection) -> None:
+    assert queries.costs(con).rows() == [("EUR", 420.0, 3), ("USD", 7.0, 1)]
+
+
+def test_the_interval_adds_sources_not_percentiles(con: duckdb.DuckDBPyConnection) -> None:
+    spread = queries.interval(con).row(0, named=True)
+    # One source moves r2, r3 and r5 together: (3.6 + 0.6 + 1.2)^2; the meter stands alone.
+    variance = (3.6 + 0.6 + 1.2) ** 2 + 0.12**2
+    s = math.sqrt(math.log(1 + variance / 66**2))
+    assert spread["facility_energy_kwh_p05"] == pytest.approx(66 * math.exp(-1.645 * s))
+    assert spread["facility_energy_kwh_p95"] == pytest.approx(66 * math.exp(1.645 * s))
+    grams = (180 + 240 + 60) ** 2 + 6**2 + (30 + 90) ** 2
+    s = math.sqrt(math.log(1 + grams / 5400**2))
+    assert spread["emissions_location_g_co2e_p95"] == pytest.approx(5400 * math.exp(1.645 * s))
+
+
+def test_no_interval_where_a_run_has_no_uncertainty(tmp_path: Path) -> None:
+    partial = SMALL | {"fct_run_uncertainty": SMALL["fct_run_uncertainty"][:1]}
+    folder = write_snapshot(tmp_path / "published", partial)
+    with open_marts(folder / "current", NOVEMBER) as con:
+        assert queries.interval(con).row(0) == (None, None, None, None)
+
+
+def test_days_add_up_to_the_totals(con: duckdb.DuckDBPyConnection) -> None:
+    days = queries.over_time(con, "day")
+    assert days["at_utc"].dt.day().to_list() == [18, 19, 20, 21]
+    assert days["facility_energy_kwh"].to_list() == [12.0, None, 18.0, 36.0]
+    assert days["effective_cost"].to_list() == [None, None, 120.0, 300.0]
+    assert queries.over_time(con, "week")["facility_energy_kwh"].sum() == pytest.approx(66.0)
+
+
+def test_breakdown_keeps_the_unknown_and_folds_the_tail(con: duckdb.DuckDBPyConnection) -> None:
+    teams = queries.breakdown(con, "team", "energy")
+    assert teams.select("name", "facility_energy_kwh").rows() == [
+        ("vision", 60.0), ("text", 6.0), (None, None),
+    ]  # fmt: skip
+    assert teams["is_other"].to_list() == [False, False, False]
+    folded = queries.breakdown(con, "team", "energy", 1)
+    assert folded.select("name", "is_other", "facility_energy_kwh").rows() == [
+        ("vision", False, 60.0), (None, True, 6.0),
+    ]  # fmt: skip
+    emitters = queries.breakdown(con, "region", "emissions")
+    assert emitters["name"].to_list() == ["eu-west-3", "us-east-1", None]
+
+
+def test_the_mix_counts_what_is_missing(con: duckdb.DuckDBPyConnection) -> None:
+    mix = queries.method_mix(con)
+    energy = mix.filter(pl.col("ladder") == "energy").sort("rung")
+    assert energy.select("rung", "runs", "facility_energy_kwh").rows() == [
+        ("measured", 1, 12.0), ("missing", 1, None), ("utilization", 3, 54.0),
+    ]  # fmt: skip
+    assert mix.group_by("ladder").agg(pl.col("runs").sum())["runs"].to_list() == [5, 5, 5]
+
+
+def test_missing_names_the_reasons(con: duckdb.DuckDBPyConnection) -> None:
+    assert queries.missing(con).rows() == [
+        ("energy", "unknown_instance_type", 1), ("cost", "no_price", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"team": ("vision",)}, ["r1", "r2", "r5"]),
+        ({"team": ("",)}, ["r4"]),
+        ({"team": ("text", "")}, ["r3", "r4"]),
+        ({"project": ("chat",)}, ["r3"]),
+        ({"model": ("tiny-llm",)}, ["r3"]),
+        ({"region": ("us-east-1",)}, ["r3"]),
+        ({"owner": ("ana",)}, ["r1", "r2", "r5"]),
+        ({"status": ("failed",)}, ["r3"]),
+        ({"method": ("measured",)}, ["r1"]),
+        ({"text": "TUNE"}, ["r3"]),
+        ({"text": "%"}, []),
+        ({"text": "' or 1=1 --"}, []),
+        ({"to_utc": datetime(2026, 11, 20)}, ["r4", "r5"]),
+    ],
+)
+def test_filters_choose_runs(
+    snapshots: dict[str, Path], change: dict[str, object], expected: list[str]
+) -> None:
+    with open_marts(snapshots["small"] / "current", replace(NOVEMBER, **change)) as con:
+        assert sorted(queries.list_runs(con, "started", True, 50, 0)["run_id"]) == expected
+        assert queries.count_runs(con) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("sort", "descending", "expected"),
+    [
+        ("started", True, ["r2", "r3", "r1", "r4", "r5"]),
+        ("energy", True, ["r2", "r1", "r5", "r3", "r4"]),
+        ("energy", False, ["r3", "r1", "r5", "r2", "r4"]),
+        ("emissions", True, ["r3", "r2", "r1", "r5", "r4"]),
+        ("cost", False, ["r5", "r3", "r1", "r2", "r4"]),
+        ("duration", True, ["r2", "r1", "r3", "r4", "r5"]),
+    ],
+)
+def test_runs_are_sorted_with_the_unknown_last(
+    con: duckdb.DuckDBPyConnection, sort: str, descending: bool, expected: list[str]
+) -> None:
+    assert queries.list_runs(con, sort, descending, 50, 0)["run_id"].to_list() == expected
+    assert queries.list_runs(con, sort, descending, 2, 2)["run_id"].to_list() == expected[2:4]
+
+
+def test_the_scatter_has_only_what_a_log_axis_can_show(con: duckdb.DuckDBPyConnection) -> None:
+    assert queries.scatter(con)["run_id"].to_list() == ["r3", "r2", "r1"]
+
+
+def test_one_run(con: duckdb.DuckDBPyConnection) -> None:
+    assert queries.run(con, "r1").height == 1 and queries.run(con, "nope").is_empty()
+    assert queries.run_hours(con, "r1")["emissions_location_g_co2e"].sum() == pytest.approx(600)
+    inputs = queries.run_inputs(con, "r1")
+    assert inputs["component"].to_list() == ["accelerator", "cpu"]
+    assert inputs["covered_ratio"].to_list() == [0.99, 0.0]
+    assert queries.job_history(con, "r1")["run_id"].to_list() == ["r0", "p1", "r5", "r1", "r2"]
+    assert queries.run_anomalies(con, "r2")["ratio"].to_list() == [4.0, pytest.approx(3.333, 1e-3)]
+    assert queries.similar_run_ids(con, "tune")["run_id"].to_list() == ["r3"]
+
+
+def test_anomalies_follow_the_filters(snapshots: dict[str, Path]) -> None:
+    with open_marts(snapshots["small"] / "current", NOVEMBER) as con:
+        assert queries.anomalies(con, [], [])["anomaly_id"].to_list() == ["a1", "a2"]
+        assert queries.anomalies(con, ["effective_cost"], [])["anomaly_id"].to_list() == ["a2"]
+        assert queries.anomalies(con, [], ["open"])["anomaly_id"].to_list() == ["a1"]
+        assert queries.anomaly_counts(con).rows() == [
+            ("anomaly", 2, 1), ("not_enough_history", 1, 1), ("ok", 1, 1),
+        ]  # fmt: skip
+    with open_marts(snapshots["small"] / "current", replace(NOVEMBER, team=("text",))) as con:
+        assert queries.anomalies(con, [], []).is_empty()
+
+
+def test_quality_adds_up(con: duckdb.DuckDBPyConnection) -> None:
+    sources = queries.quality_by_source(con)
+    assert sources.select("source", "rows_in", "rows_landed", "rows_rejected").rows() == [
+        ("focus", 100, 100, 0), ("run_events", 35, 33, 2),
+    ]  # fmt: skip
+    coverage = queries.coverage_by_day(con).filter(pl.col("figure") == "energy")
+    assert coverage["ratio"].to_list() == [0.0, 1.0, 1.0]
+    assert queries.oldest_factor(con).row(0) == (1.0, "national-operator", "FR", 2025)
+    factors = queries.factors_used(con)
+    assert factors.select("factor_resolution", "runs", "facility_energy_kwh").rows() == [
+        ("zone_yearly", 3, 60.0), ("hourly_measured", 1, 6.0),
+    ]  # fmt: skip
+
+
+def test_every_question_has_an_answer_on_an_empty_snapshot(snapshots: dict[str, Path]) -> None:
+    arguments: dict[str, tuple[object, ...]] = {
+        "over_time": ("day",), "breakdown": ("team", "energy"), "anomalies": ([], []),
+        "list_runs": ("energy", True, 10, 0),
+    }  # fmt: skip
+    for folder in (snapshots["empty"] / "current", snapshots["missing"]):
+        with open_marts(folder, NOVEMBER) as con:
+            for name, question in inspect.getmembers(queries, inspect.isfunction):
+                if name.startswith("_") or question.__module__ != "app.queries":
+                    continue
+                parameters = inspect.signature(question).parameters
+                takes_id = "run_id" in parameters or "text" in parameters
+                question(con, *(("x",) if takes_id else arguments.get(name, ())))
+
+
+def test_a_mart_may_be_a_folder_and_lack_columns(tmp_path: Path) -> None:
+    folder = tmp_path / "v1" / "fct_runs"
+    folder.mkdir(parents=True)
+    for number in (1, 2):
+        duckdb.sql(
+            f"copy (select 'r{number}' as run_id, timestamptz '2026-11-20 00:30:00+01' as "
+            f"started_at_utc, {number}.5::decimal(38,18) as facility_energy_kwh) "
+            f"to '{folder / f'part-{number}.parquet'}' (format parquet)"
+        )
+    with open_marts(tmp_path / "v1", NOVEMBER) as con:
+        assert queries.totals(con)["facility_energy_kwh"].to_list() == [4.0, None]
+        assert queries.run(con, "r1")["started_at_utc"].item() == datetime(2026, 11, 19, 23, 30)
+
+
+def test_the_app_reads_only_contract_columns() -> None:
+    for mart, columns in MARTS.items():
+        written = {column.split()[0] for column in " ".join(CONTRACT[mart].split()).split(", ")}
+        assert set(columns) <= written, mart
