@@ -31,8 +31,9 @@ def test_every_verb_is_documented(documentation: str) -> None:
 
 
 def test_every_command_is_documented(documentation: str) -> None:
-    from observatory.cli import app
     from typer.main import get_command
+
+    from observatory.cli import app
 
     command = get_command(app)
     existing = set(command.commands)  # type: ignore[attr-defined]

@@ -94,7 +94,7 @@ def test_every_model_is_described_and_says_its_grain(dbt_manifest: dict[str, Any
     grainless = [
         m["name"]
         for m in models(dbt_manifest)
-        if not re.search(r"[Oo]ne row( per|:|$)|[Gg]rain", m["description"])
+        if not re.search(r"[Oo]ne row( per|:|\.|$)|[Gg]rain", m["description"])
     ]
     assert not grainless, "a description ends with the grain: 'One row per …'"
 
@@ -199,14 +199,20 @@ def test_layers_read_only_what_they_may(dbt_manifest: dict[str, Any]) -> None:
                 assert read.startswith(prefixes), f"{model['path']} reads {parent}"
 
 
+def lines_of_code(model: dict[str, Any]) -> int:
+    """Lines that are neither blank nor a comment: groups and reasons cost nothing."""
+    lines = (line.strip() for line in model["raw_code"].splitlines())
+    return sum(1 for line in lines if line and not line.startswith("--"))
+
+
 def test_a_model_is_one_idea(dbt_manifest: dict[str, Any]) -> None:
-    # A mart may be long because its promised columns are many.
+    # A mart may be longer, because its promised columns are many.
     limits = {"staging/": 120, "intermediate/": 120, "marts/": 150}
     long = {
-        model["name"]: model["raw_code"].count("\n") + 1
+        model["name"]: lines_of_code(model)
         for layer, limit in limits.items()
         for model in models(dbt_manifest, layer)
-        if model["raw_code"].count("\n") + 1 > limit
+        if lines_of_code(model) > limit
     }
     assert not long
 
