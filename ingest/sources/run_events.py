@@ -159,11 +159,10 @@ def _texts(file: InputFile) -> Iterator[tuple[int, str | bytes]]:
             return
         start += block
     start = start.removeprefix(b"\xef\xbb\xbf")
-    is_json_file = file.name.lower().removesuffix(".gz").endswith(".json")
-    is_document = start.lstrip()[:1] == b"["
-    if is_json_file and not is_document:
+    is_document = False
+    if not file.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
         first_line, newline, _ = start.lstrip().partition(b"\n")
-        is_document = bool(newline) and not _is_json(first_line)
+        is_document = first_line[:1] == b"[" or (bool(newline) and not _is_json(first_line))
     if is_document:
         yield from _document(file, start, stream)
         return
