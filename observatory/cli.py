@@ -159,7 +159,9 @@ def sources(context: Context, as_json: JsonFlag = False) -> None:
 @app.command()
 def ingest(
     context: Context,
-    source: Annotated[list[str] | None, typer.Argument(help="Which; all if none.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Which; all if none.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Land what is new. Idempotent."""
@@ -234,7 +236,7 @@ def status(context: Context, as_json: JsonFlag = False) -> None:
 @app.command("explain")
 def explain_command(
     context: Context,
-    run_id: Annotated[str, typer.Argument(help="The id of a published run.")],
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID", help="The id of a published run.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Print the derivation of one run, every input with its origin."""
