@@ -152,7 +152,8 @@ class Settings(FileSourceSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
+            pl.select(pl.datetime(2026, 1, 1).dt.replace_time_zone(value))
+        except (KeyError, ValueError, OSError, pl.exceptions.ComputeError) as error:
             raise ValueError(
                 f"{value!r} is no IANA time zone; write it like Europe/Berlin"
             ) from error

@@ -212,6 +212,8 @@ def test_the_source_is_registered_and_its_zone_is_checked() -> None:
     assert registry()["slurm"] is slurm
     with pytest.raises(ValueError, match="no IANA time zone"):
         slurm.Settings(path="x", timezone="Mars/Olympus")
+    with pytest.raises(ValueError, match="no IANA time zone"):
+        slurm.Settings(path="x", timezone="localtime")
 
 
 # ---- What is refused --------------------------------------------------------------------------
