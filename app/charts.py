@@ -579,7 +579,7 @@ def rows_per_day(frame: pl.DataFrame, fmt: Formatter) -> Any:
         .encode(
             x=alt.X("from:T", scale=scale, axis=axis),
             x2="until:T",
-            y=alt.Y("top:Q", axis=alt.Axis(title=None, tickCount=4)),
+            y=alt.Y("top:Q", axis=alt.Axis(title=None, tickCount=4, tickMinStep=1, format=",d")),
             y2="bottom:Q",
             color=alt.Color(
                 "name:N",

@@ -115,7 +115,15 @@ def facts(context: state.Context, run: Row) -> None:
         origin = text("run.fact.source_row", file=run["source_file"], row=run["source_row"])
     when = fmt.instant(run["started_at_utc"])
     if run["ended_at_utc"]:
-        when = f"{when} – {fmt.instant(run['ended_at_utc'])}"
+        end = fmt.instant(run["ended_at_utc"])
+        same_day = (
+            run["started_at_utc"] and run["started_at_utc"].date() == run["ended_at_utc"].date()
+        )
+        when = (
+            f"{when.removesuffix(' UTC')} – {run['ended_at_utc']:%H:%M} UTC"
+            if same_day
+            else f"{when} – {end}"
+        )
     rows = {
         "job": joined(run["job_name"], run["pipeline"], run["step"]),
         "when": when,
@@ -127,7 +135,7 @@ def facts(context: state.Context, run: Row) -> None:
         ),
         "where": joined(run["provider"], run["region"], run["zone"], run["grid_zone_id"]),
         "dataset": named(run["dataset_name"], run["dataset_version"]),
-        "code": joined(run["git_commit"]),
+        "code": joined((run["git_commit"] or "")[:12]),
         "origin": joined(run["source"], origin),
     }
     for start in range(0, len(rows), 3):

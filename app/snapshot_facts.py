@@ -75,13 +75,8 @@ def versions(context: state.Context) -> None:
             code=about.get("code_version") or fmt.unknown(),
         )
     )
-    columns = st.columns(2)
-    for column, name, header in (
-        (columns[0], "factor_versions", "column.version"),
-        (columns[1], "row_counts", "column.rows"),
-    ):
-        with column:
-            st.markdown(f"**{text(f'quality.snapshot.{name}')}**")
+    for name, header in (("factor_versions", "column.version"), ("row_counts", "column.rows")):
+        with st.expander(text(f"quality.snapshot.{name}")):
             entries = about.get(name)
             if isinstance(entries, list) and entries and isinstance(entries[0], dict):
                 _factor_versions(context, entries)

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -282,6 +282,18 @@ def choose_period(
         datetime.combine(from_day, time.min),
         datetime.combine(to_day + timedelta(days=1), time.min),
     )
+
+
+def until_the_snapshot(context: Context) -> Filters:
+    """The filters up to the day of the snapshot: rows land after the last run they tell of.
+
+    Dates the reader gave stay as given.
+    """
+    as_of = context.snapshot.as_of
+    if as_of is None or st.query_params.get("period") == "custom":
+        return context.filters
+    end = datetime.combine(as_of.date() + timedelta(days=1), time.min)
+    return replace(context.filters, to_utc=max(end, context.filters.to_utc))
 
 
 def _choose_dates(language: Language, first_day: date, last_day: date) -> tuple[date, date]:

@@ -7,12 +7,12 @@ import streamlit as st
 from app import charts, queries, snapshot_facts, state, ui
 
 context = state.context()
-fmt, filters = context.format, context.filters
+fmt, filters = context.format, state.until_the_snapshot(context)
 st.title(context.text("quality.title"))
 ui.banner(context)
 ui.tiles(snapshot_facts.tiles(context, context.ask(queries.oldest_factor).row(0, named=True)))
 
-sources = context.ask(queries.quality_by_source)
+sources = context.ask(queries.quality_by_source, filters=filters)
 st.subheader(context.text("quality.sources"))
 if sources.is_empty():
     st.info(context.text("quality.sources.empty"))
@@ -31,7 +31,7 @@ else:
     names = {"last_day": "day"}
     ui.table(sources, {c: context.text(f"column.{names.get(c, c)}") for c in columns}, context)
 
-by_day = context.ask(queries.quality_by_day)
+by_day = context.ask(queries.quality_by_day, filters=filters)
 if not by_day.is_empty():
     st.markdown(f"**{context.text('quality.rows')}**")
     ui.chart(charts.rows_per_day(by_day, fmt), "rows")
@@ -42,7 +42,7 @@ if not by_day.is_empty():
         ui.table(by_day, headers, context)
 
 st.subheader(context.text("quality.coverage"))
-coverage = context.ask(queries.coverage_by_day)
+coverage = context.ask(queries.coverage_by_day, filters=filters)
 if coverage.is_empty():
     st.info(context.text("quality.coverage.empty"))
 else:

@@ -1,17 +1,15 @@
 """Snapshots for the tests of the app, written once per test session."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from published_snapshot import NULLS, SMALL, rich, write_snapshot
+from published_snapshot import NULLS, SMALL, Open, rich, write_snapshot
 from streamlit.testing.v1 import AppTest
 
 from app import state
 
 APP = Path(__file__).resolve().parents[2] / "app" / "streamlit_app.py"
-Open = Callable[..., AppTest]
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ whose sums are computed by hand in the tests; `rich()` is a season of runs for p
 
 import json
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from streamlit.testing.v1 import AppTest
 
 Row = dict[str, Any]
+Open = Callable[..., AppTest]
 AS_OF = datetime(2026, 11, 22, 2, 0)
 
 CONTRACT: dict[str, str] = {

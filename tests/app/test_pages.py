@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Open
-from published_snapshot import SMALL, write_snapshot
+from published_snapshot import AS_OF, SMALL, Open, write_snapshot
 from streamlit.testing.v1 import AppTest
 
 from app.i18n import LANGUAGES, TEXTS
@@ -193,3 +192,19 @@ def test_a_name_with_markup_stays_a_name(open_page: Open, tmp_path: Path) -> Non
     app = open_page(folder, "run", lang="en", run_id="r1")
     assert not app.exception
     assert app.subheader[0].value.startswith("\\[click\\]\\(https\\:")
+
+
+def test_rows_that_landed_after_the_last_run_are_counted(open_page: Open, tmp_path: Path) -> None:
+    landed = SMALL["fct_data_quality"][0] | {"day": AS_OF.date(), "rows_in": 7, "rows_landed": 7}
+    folder = write_snapshot(tmp_path / "published", SMALL | {"fct_data_quality": [landed]})
+    assert "7 rows came in: 7 landed, 0 were rejected" in written(
+        open_page(folder, "data_quality", lang="en")
+    )
+
+
+def test_the_versions_of_the_factors_may_be_a_list(open_page: Open, tmp_path: Path) -> None:
+    about = {"factor_versions": [{"factor_table": "pue", "source_id": "x", "version": None}]}
+    folder = write_snapshot(tmp_path / "published", SMALL, about=about)
+    app = open_page(folder, "data_quality", lang="en")
+    assert not app.exception
+    assert any("pue" in str(frame.value) for frame in app.dataframe)

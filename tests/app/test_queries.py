@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+import yaml
 from published_snapshot import CONTRACT, SMALL, write_snapshot
 
 from app import queries
@@ -229,3 +230,12 @@ def test_the_app_reads_only_contract_columns() -> None:
     for mart, columns in MARTS.items():
         written = {column.split()[0] for column in " ".join(CONTRACT[mart].split()).split(", ")}
         assert set(columns) <= written, mart
+
+
+def test_the_app_reads_only_columns_the_models_promise() -> None:
+    promised: dict[str, set[str]] = {}
+    for path in (Path(__file__).resolve().parents[2] / "models" / "marts").rglob("*.yml"):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            promised[model["name"]] = {column["name"] for column in model["columns"]}
+    for mart, columns in MARTS.items():
+        assert set(columns) <= promised[mart], (mart, set(columns) - promised[mart])
