@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
+import polars as pl
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -330,11 +331,11 @@ def run(arguments: Sequence[str]) -> int:
         code = get_command(app).main(list(arguments), "observatory", standalone_mode=False)
     except ObservatoryError as error:
         return _failed(as_json, error, WRONG_USAGE if isinstance(error, ConfigError) else FAILED)
-    except (OSError, duckdb.Error) as error:
+    except (OSError, duckdb.Error, pl.exceptions.PolarsError, json.JSONDecodeError) as error:
         logger.debug("failed", exc_info=True)
         return _failed(as_json, error, FAILED)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; nothing was published", err=True)
+        typer.echo("interrupted", err=True)
         return INTERRUPTED
     except _usage_errors() as error:
         error.show()
@@ -449,13 +450,13 @@ class _Bar:
         self.task: Any = None
 
     def phase(self, name: str) -> None:
-        self._finish()
+        self.finish()
         self.task = self.progress.add_task(name, total=None)
 
     def step(self, done: int, total: int, name: str) -> None:
         self.progress.update(self.task, completed=done, total=total)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         if self.task is not None:
             total = self.progress.tasks[-1].total or 1
             self.progress.update(self.task, completed=total, total=total)
@@ -490,7 +491,9 @@ def _reporter(state: State) -> Iterator[refresh.Reporter]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=state.json) as progress:
-        yield _Bar(progress)
+        bar = _Bar(progress)
+        yield bar
+        bar.finish()
 
 
 def _print_refresh(report: refresh.RefreshReport) -> None:

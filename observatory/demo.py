@@ -59,12 +59,17 @@ _BILLS = """
     order by cost_currency
 """
 
+# One line per run, about its energy if that is what stands out.
 _ANOMALIES = """
-    select run_id, job_name, owner, metric, ratio, main_cause
-    from fct_anomalies
-    where status = 'anomaly'
-    order by ratio desc, anomaly_id
-    limit 3
+    with
+        worst as (
+            select distinct on (run_id) run_id, job_name, owner, metric, ratio, main_cause
+            from fct_anomalies
+            where status = 'anomaly'
+            order by run_id, metric <> 'facility_energy_kwh', ratio desc
+        )
+
+    select * from worst order by ratio desc, run_id limit 3
 """
 
 _LARGEST = """
@@ -76,9 +81,21 @@ _LARGEST = """
 """
 
 
+_METRICS = {
+    "facility_energy_kwh": "energy",
+    "effective_cost": "cost",
+    "emissions_location_g_co2e": "emissions",
+    "duration_s": "duration",
+}
+
+
 def _anomaly_sentence(row: dict[str, Any]) -> str:
-    cause = f", {row['main_cause']}" if row["main_cause"] else ""
-    return f"anomaly: {row['job_name']} used {row['ratio']:.1f} × its usual {row['metric']}{cause}"
+    what = _METRICS.get(row["metric"], row["metric"])
+    cause = f", mainly {row['main_cause'].replace('_', ' ')}" if row["main_cause"] else ""
+    return (
+        f"anomaly: {row['run_id']} of {row['owner'] or 'unknown'} had {row['ratio']:.1f} × "
+        f"the usual {what}{cause}"
+    )
 
 
 def _largest_sentence(row: dict[str, Any]) -> str:

@@ -2,12 +2,18 @@
 
 import functools
 import http.server
+import logging
 import shutil
 from datetime import datetime
 from pathlib import Path
 
+from ingest.errors import BuildFailed
 from observatory import build, lock
 from observatory.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_COMMAND = ("docs", "generate", "--static")
 
 
 def docs_path(settings: Settings) -> Path:
@@ -20,19 +26,21 @@ def generate(settings: Settings, now: datetime, project: Path | None = None) -> 
     page = docs_path(settings)
     target = page.parent / "dbt"
     target.mkdir(parents=True, exist_ok=True)
-    arguments = ["docs", "generate", "--static"]
-    warehouse = settings.paths.warehouse
-    with lock.hold(warehouse, settings.paths.landing, now):
-        if not warehouse.exists():
-            arguments.append("--empty-catalog")
-            warehouse = build.building_path(warehouse)
-            warehouse.parent.mkdir(parents=True, exist_ok=True)
+    home, project = settings.paths.warehouse, project or build.project_dir()
+    with lock.hold(home, settings.paths.landing, now):
         try:
-            build.invoke(
-                arguments, settings, warehouse, project or build.project_dir(), target=target
-            )
+            if not home.exists():
+                raise BuildFailed("there is no warehouse yet")
+            build.invoke(_COMMAND, settings, home, project, target=target)
+        except BuildFailed as error:
+            # Also when an analyst has the warehouse open: without the types then.
+            logger.warning("documentation without the columns' types: %s", error)
+            empty = build.building_path(home)
+            empty.parent.mkdir(parents=True, exist_ok=True)
+            command = [*_COMMAND, "--empty-catalog"]
+            build.invoke(command, settings, empty, project, target=target)
         finally:
-            build.clear_building(settings.paths.warehouse)
+            build.clear_building(home)
     shutil.copyfile(target / "static_index.html", page)
     return page
 

@@ -72,9 +72,8 @@ def publish(
     *,
     as_of: datetime,
     built_at: datetime,
-    promote: bool = True,
 ) -> Published:
-    """Copy the marts of an audited build into a new version; `promote` moves `current` to it.
+    """Copy the marts of an audited build into a new version, beside the others.
 
     Raises AuditFailed when a mart's key is not unique, BuildFailed when there is no mart.
     """
@@ -121,16 +120,14 @@ def publish(
             files.sync(published)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if promote:
-        files.point(published / snapshot.CURRENT, version)
-    logger.info(
-        "published version=%s marts=%d rows=%d promoted=%s",
-        version,
-        len(counts),
-        sum(counts.values()),
-        str(promote).lower(),
-    )
+    logger.info("wrote version=%s marts=%d rows=%d", version, len(counts), sum(counts.values()))
     return Published(version, target, info)
+
+
+def promote(settings: Settings, published: Published) -> None:
+    """Readers get this version from now on."""
+    files.point(settings.paths.published / snapshot.CURRENT, published.version)
+    logger.info("published version=%s", published.version)
 
 
 def clear_leftovers(published: Path) -> None:

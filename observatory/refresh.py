@@ -57,7 +57,7 @@ SOURCE_FAILURES = (
     duckdb.Error,
 )
 # What may go wrong outside our own checks: the disk, the engine.
-NIGHT_FAILURES = (ObservatoryError, OSError, duckdb.Error)
+NIGHT_FAILURES = (ObservatoryError, OSError, duckdb.Error, pl.exceptions.PolarsError)
 
 
 class Reporter(Protocol):
@@ -207,25 +207,31 @@ def refresh(
                 settings,
                 as_of=instant,
                 built_at=_later(now, started),
-                promote=promote or not rebuild,
             )
             if rebuild:
                 build.clear_building(settings.paths.warehouse)
             else:
                 build.take_place(settings.paths.warehouse)
+            # The last step that can fail: from here on readers get the new numbers.
+            if promote or not rebuild:
+                publish.promote(settings, published)
         except NIGHT_FAILURES as error:
             build.keep_failed(settings.paths.warehouse)
             if not rebuild:
                 _record_failure(settings, landing, now, started, outcomes, error)
             raise
         status, message = verdict(outcomes, settings)
-        if not rebuild:
-            finished = _later(now, started)
-            _record_night(landing, now, finished, status, published.version, message, outcomes)
-            _write_status(settings, now, finished, status, published.version, [], message, outcomes)
-        publish.prune(
-            settings.paths.published, settings.refresh.keep_versions, _later(now, started)
-        )
+        try:
+            if not rebuild:
+                done = _later(now, started)
+                _record_night(landing, now, done, status, published.version, message, outcomes)
+                _write_status(settings, now, done, status, published.version, [], message, outcomes)
+            publish.prune(
+                settings.paths.published, settings.refresh.keep_versions, _later(now, started)
+            )
+        except (OSError, LandingError) as error:
+            status, message = "partial", f"published, but not tidied up: {error}; {message}"
+            logger.error("%s", message)
         return RefreshReport(
             status=status,
             message=message,

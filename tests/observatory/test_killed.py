@@ -19,14 +19,15 @@ POINTS = [
     "observatory.build:_Watcher.__call__:before",  # in the middle of the models
     "observatory.build:invoke:after",
     "observatory.publish:_write_duckdb:before",
-    "observatory.publish.files:point:before",  # the version is there, nobody points to it
-    "observatory.publish.files:point:after",
     "observatory.build:take_place:before",
+    "observatory.build:take_place:after",
+    "observatory.publish:files.point:before",  # the version is there, nobody points to it
+    "observatory.publish:files.point:after",
     "observatory.refresh:_record_night:before",
 ]
 
 
-POINTED = "observatory.publish.files:point:after"
+POINTED = "observatory.publish:files.point:after"
 
 
 def whole(folder: Path) -> int:
@@ -53,7 +54,7 @@ def test_killed(settings: Settings, tiny_project: Path, point: str) -> None:
     assert killed.returncode == -9, killed.stderr
 
     visible = snapshot.current(published)
-    if point == "observatory.publish.files:point:before":
+    if point == "observatory.publish:files.point:before":
         assert visible == first.path
         assert len([p for p in published.glob("2*")]) == 2
     assert whole(visible) == (4 if POINTS.index(point) >= POINTS.index(POINTED) else 3)
