@@ -20,7 +20,6 @@ with
             charges.region,
             charges.charge_category,
             charges.charge_description,
-            charges.sku_id,
             charges.sku_meter,
             charges.sku_price_details_json,
             charges.consumed_unit,
@@ -60,9 +59,7 @@ with
                 concat(
                     coalesce(charges_added.sku_meter, ''),
                     ' ',
-                    coalesce(charges_added.charge_description, ''),
-                    ' ',
-                    coalesce(charges_added.sku_id, '')
+                    coalesce(charges_added.charge_description, '')
                 )
             ) as sku_text,
             lower(charges_added.consumed_unit) as unit_key,
