@@ -2,16 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_commands import demo_environment, observatory
 from filelock import FileLock
-
-REPO = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,28 +26,6 @@ def shared_tmp(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
     """A temporary folder of this run, the same in every worker."""
     base = tmp_path_factory.getbasetemp()
     return base if worker_id == "master" else base.parent
-
-
-def observatory(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> Any:
-    """Run the real command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "observatory.cli", *arguments],
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        **options,
-    )
-
-
-def demo_environment(data: Path) -> dict[str, str]:
-    """The demo, but with its data elsewhere than in the checkout."""
-    return {
-        "OBSERVATORY_PATHS__LANDING": str(data / "landing"),
-        "OBSERVATORY_PATHS__WAREHOUSE": str(data / "warehouse.duckdb"),
-        "OBSERVATORY_PATHS__PUBLISHED": str(data / "published"),
-        "OBSERVATORY_PATHS__INBOX": str(data / "inbox"),
-    }
 
 
 @pytest.fixture(scope="session")

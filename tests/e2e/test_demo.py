@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import REPO, demo_environment, observatory
+from demo_commands import REPO, demo_environment, observatory
 
 from observatory import files, snapshot
 

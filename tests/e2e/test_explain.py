@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import demo_environment, observatory
+from demo_commands import demo_environment, observatory
 
 from observatory import explain, snapshot
 
