@@ -1,2 +1,100 @@
 -- Machine-learning runs with what they used, emitted and cost. One row per run.
-select * from {{ ref("int_runs__runs") }}
+with
+    runs as (select * from {{ ref("int_runs__runs") }}),
+
+    final as (
+        select
+            run_id,
+            source,
+            job_name,
+            cast(attempt as bigint) as attempt,
+            status,
+            owner,
+            team,
+            project,
+            model_name,
+            model_version,
+            dataset_name,
+            dataset_version,
+            git_commit,
+            provider,
+            region,
+            grid_zone_id,
+            instance_type,
+            cast(instance_count as bigint) as instance_count,
+            accelerator_model,
+            accelerator_count,
+
+            started_at_utc,
+            ended_at_utc,
+
+            duration_s,
+            vcpu_hours,
+            accelerator_hours,
+            cpu_utilization_ratio,
+            accelerator_utilization_ratio,
+
+            it_energy_kwh,
+            facility_energy_kwh,
+            cast(null as double) as facility_energy_kwh_p05,
+            cast(null as double) as facility_energy_kwh_p95,
+            energy_method,
+            measured_energy_ratio,
+            cast(null as string) as calibration_id,
+            pue_ratio,
+
+            emissions_location_g_co2e,
+            cast(null as double) as emissions_location_g_co2e_p05,
+            cast(null as double) as emissions_location_g_co2e_p95,
+            cast(null as double) as emissions_market_g_co2e,
+            cast(null as double) as emissions_embodied_g_co2e,
+            cast(null as double) as water_l,
+            grid_intensity_g_per_kwh,
+            factor_resolution,
+            factor_version,
+            factor_source_id,
+            cast(factor_age_years as bigint) as factor_age_years,
+            factor_accounting,
+            factor_basis,
+            case
+                when provider = 'on_premise'
+                then 'scope_2'
+                when provider is not null
+                then 'scope_3_category_1'
+            end as ghg_scope,
+            workload_kind,
+
+            effective_cost,
+            cost_currency,
+            cost_method,
+            cost_method in ('site_rate', 'list_price') as is_imputed,
+            missing_reason,
+
+            workload_environment,
+            pipeline,
+            step,
+            zone,
+            resource_id,
+            site_name,
+            hardware_class,
+            allocated_cpu_s,
+            used_cpu_s,
+            used_cpu_s / 3600.0 as cpu_used_core_hours,
+            pue_resolution,
+            pue_source_id,
+            cast(pue_year as bigint) as pue_year,
+            cast(pue_age_years as bigint) as pue_age_years,
+            factor_zone,
+            cast(factor_year as bigint) as factor_year,
+            factor_published_on,
+            cost_origin,
+            missing_cost_reason,
+            source_file,
+            source_row,
+            delivery_id,
+            received_at_utc
+        from runs
+    )
+
+select *
+from final

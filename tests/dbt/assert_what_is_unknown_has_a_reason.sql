@@ -5,4 +5,5 @@ where
     (facility_energy_kwh is null or emissions_location_g_co2e is null)
     <> (missing_reason is not null)
     or (effective_cost is null) <> (missing_cost_reason is not null)
-    or (it_energy_kwh is null) <> (energy_method = 'missing')
+    or (it_energy_kwh is null and facility_energy_kwh is null)
+    <> (energy_method = 'missing')

@@ -4,7 +4,7 @@
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     billed as (select * from {{ ref("int_cost__billed_resources") }}),
-    sites as (select * from {{ ref("stg_settings__sites") }}),
+    runs_at_site_rate as (select * from {{ ref("int_cost__site_rates") }}),
     settings as (select * from {{ ref("int_settings__parameters") }}),
 
     runs_billed as (
@@ -18,43 +18,6 @@ with
             min(first_source_row) as first_source_row
         from billed
         group by run_id
-    ),
-
-    runs_at_site_rate as (
-        select
-            attempts.run_id,
-            max(sites.price_currency) as price_currency,
-            {{
-                exact_sum(
-                    "attempts.duration_hours * attempts.instance_count * case"
-                    ~ " when attempts.accelerators_per_instance > 0"
-                    ~ " then attempts.accelerators_per_instance * attempts.accelerator_share * sites.price_per_device_hour"
-                    ~ " else attempts.vcpus_per_instance * sites.price_per_vcpu_hour end"
-                )
-            }}
-            as effective_cost,
-            max(
-                case
-                    when attempts.accelerators_per_instance > 0
-                    then
-                        concat(
-                            'settings: sites.',
-                            sites.site_name,
-                            '.price_per_device_hour = ',
-                            sites.price_per_device_hour
-                        )
-                    else
-                        concat(
-                            'settings: sites.',
-                            sites.site_name,
-                            '.price_per_vcpu_hour = ',
-                            sites.price_per_vcpu_hour
-                        )
-                end
-            ) as cost_origin
-        from attempts
-        inner join sites on attempts.site_name = sites.site_name
-        group by attempts.run_id
     ),
 
     runs_costed as (

@@ -5,136 +5,118 @@ with
     accelerators as (select * from {{ ref("int_energy__accelerators") }}),
     constants as (select * from {{ ref("int_energy__power_constants") }}),
 
-    final as (
+    attempts_accelerated as (
         select
-            resources.run_id,
-            resources.attempt,
-            'accelerator' as component,
-
-            resources.accelerators_per_instance
-            * resources.accelerator_share
-            * resources.instance_count as quantity,
-            'accelerator' as quantity_unit,
-            concat(
-                resources.accelerators_per_instance,
-                ' * ',
-                resources.accelerator_share,
-                ' * ',
-                resources.instance_count
-            ) as quantity_arithmetic,
-            resources.duration_hours,
-            coalesce(
-                resources.accelerator_utilization_ratio,
-                case
-                    resources.workload_kind
-                    when 'training'
-                    then constants.accelerator_utilization_training
-                    when 'tuning'
-                    then constants.accelerator_utilization_tuning
-                    when 'inference'
-                    then constants.accelerator_utilization_inference
-                    when 'data'
-                    then constants.accelerator_utilization_data
-                    else constants.accelerator_utilization_unknown
-                end
-            ) as utilization_ratio,
+            *,
+            accelerator_utilization_ratio is not null as is_utilization_known,
             case
-                when resources.accelerator_utilization_ratio is not null
-                then resources.source
-                else
-                    concat(
-                        'default: accelerator_utilization_',
-                        case
-                            when
-                                resources.workload_kind
-                                in ('training', 'tuning', 'inference', 'data')
-                            then resources.workload_kind
-                            else 'unknown'
-                        end
-                    )
-            end as utilization_origin,
-            accelerators.idle_w
-            + (accelerators.max_w - accelerators.idle_w)
-            * constants.accelerator_g_0 as at_0,
-            accelerators.idle_w
-            + (accelerators.max_w - accelerators.idle_w)
-            * constants.accelerator_g_10 as at_10,
-            accelerators.idle_w
-            + (accelerators.max_w - accelerators.idle_w)
-            * constants.accelerator_g_50 as at_50,
-            accelerators.idle_w
-            + (accelerators.max_w - accelerators.idle_w)
-            * constants.accelerator_g_100 as at_100,
+                when workload_kind in ('training', 'tuning', 'inference', 'data')
+                then workload_kind
+                else 'unknown'
+            end as purpose
+        from resources
+        where
+            coalesce(accelerators_per_instance, 1) > 0
+            and (missing_reason is null or accelerator_model is not null)
+    ),
+
+    attempts_with_default as (
+        select
+            attempts_accelerated.*,
+            case
+                purpose
+                when 'training'
+                then constants.accelerator_utilization_training
+                when 'tuning'
+                then constants.accelerator_utilization_tuning
+                when 'inference'
+                then constants.accelerator_utilization_inference
+                when 'data'
+                then constants.accelerator_utilization_data
+                else constants.accelerator_utilization_unknown
+            end as default_utilization_ratio
+        from attempts_accelerated
+        cross join constants
+    ),
+
+    attempts_matched as (
+        select
+            attempts_with_default.*,
+            accelerators.at_0,
+            accelerators.at_10,
+            accelerators.at_50,
+            accelerators.at_100,
+            accelerators.training_w,
+            accelerators.training_arithmetic,
+            accelerators.training_basis,
+            accelerators.curve_basis,
+            accelerators.factor_key,
+            accelerators.source_id,
+            accelerators.training_source_id,
             -- A published share of the maximum in training goes before a default
             -- utilisation.
-            case
-                when
-                    resources.accelerator_utilization_ratio is null
-                    and resources.workload_kind = 'training'
-                then accelerators.max_w * accelerators.training_power_fraction
-            end as fixed_w_per_unit,
-            concat(
-                accelerators.max_w, ' * ', accelerators.training_power_fraction
-            ) as fixed_w_arithmetic,
-
-            concat(
-                resources.accelerator_model,
-                case
-                    when
-                        resources.accelerator_utilization_ratio is null
-                        and resources.workload_kind = 'training'
-                        and accelerators.training_power_fraction is not null
-                    then
-                        concat(
-                            ': published training power, ',
-                            accelerators.training_power_fraction,
-                            ' of ',
-                            accelerators.max_w,
-                            ' W'
-                        )
-                    else
-                        concat(
-                            ': between idle ',
-                            accelerators.idle_w,
-                            ' W and maximum ',
-                            accelerators.max_w,
-                            ' W by g(u)',
-                            coalesce(' (' || accelerators.idle_note || ')', '')
-                        )
-                end
-            ) as power_basis,
-            accelerators.factor_key as power_factor_key,
+            not is_utilization_known
+            and purpose = 'training'
+            and accelerators.training_w is not null as is_training_published,
             coalesce(
-                case
-                    when
-                        resources.accelerator_utilization_ratio is null
-                        and resources.workload_kind = 'training'
-                    then accelerators.training_source_id
-                end,
-                accelerators.source_id
-            ) as power_source_id,
-            resources.hardware_origin,
-            resources.accelerator_utilization_ratio is not null as is_utilization_known,
-            coalesce(
-                resources.missing_reason,
+                attempts_with_default.missing_reason,
                 accelerators.missing_reason,
                 case
-                    when resources.accelerators_per_instance is null
+                    when accelerators_per_instance is null
                     then 'unknown_accelerator_count'
                     when accelerators.accelerator_model is null
                     then 'unknown_accelerator'
                 end
-            ) as missing_reason
-        from resources
-        cross join constants
+            ) as accelerator_missing_reason
+        from attempts_with_default
         left join
-            accelerators on resources.accelerator_model = accelerators.accelerator_model
-        where
-            coalesce(resources.accelerators_per_instance, 1) > 0
-            and (
-                resources.missing_reason is null
-                or resources.accelerator_model is not null
-            )
+            accelerators
+            on attempts_with_default.accelerator_model = accelerators.accelerator_model
+    ),
+
+    final as (
+        select
+            run_id,
+            attempt,
+            'accelerator' as component,
+
+            accelerators_per_instance * accelerator_share * instance_count as quantity,
+            'accelerator' as quantity_unit,
+            concat(
+                accelerators_per_instance,
+                ' * ',
+                accelerator_share,
+                ' * ',
+                instance_count
+            ) as quantity_arithmetic,
+            duration_hours,
+            coalesce(
+                accelerator_utilization_ratio, default_utilization_ratio
+            ) as utilization_ratio,
+            case
+                when is_utilization_known
+                then source
+                else concat('default: accelerator_utilization_', purpose)
+            end as utilization_origin,
+            at_0,
+            at_10,
+            at_50,
+            at_100,
+            case when is_training_published then training_w end as fixed_w_per_unit,
+            training_arithmetic as fixed_w_arithmetic,
+
+            concat(
+                accelerator_model,
+                case when is_training_published then training_basis else curve_basis end
+            ) as power_basis,
+            factor_key as power_factor_key,
+            case
+                when is_training_published then training_source_id else source_id
+            end as power_source_id,
+            hardware_origin,
+            is_utilization_known,
+            accelerator_missing_reason as missing_reason
+        from attempts_matched
     )
 
 select *

@@ -46,7 +46,12 @@ with
             methods_ranked.energy_method as largest_energy_method,
             coalesce(
                 attempts.missing_reason, attempts_summed.missing_reason
-            ) as missing_reason,
+            ) as energy_missing_reason,
+            case
+                when attempts.provider_code is null or attempts.region is null
+                then 'unknown_region'
+                else 'no_pue'
+            end as pue_missing_reason,
             pue.pue_ratio,
             pue.pue_resolution,
             pue.pue_year,
@@ -89,17 +94,21 @@ with
                 then 0.0
                 else energy_kwh * pue_ratio
             end as facility_energy_kwh,
-            measured_energy_kwh,
+            case
+                when facility_meters = 1
+                then measured_energy_kwh / pue_ratio
+                else measured_energy_kwh
+            end as measured_energy_kwh,
             pue_ratio,
             pue_age_years,
 
             pue_source_id,
-            coalesce(
-                missing_reason,
-                case
-                    when pue_ratio is null and energy_kwh <> 0 then 'unknown_region'
-                end
-            ) as missing_reason
+            case
+                when energy_kwh is null
+                then energy_missing_reason
+                when pue_ratio is null and energy_kwh <> 0 and facility_meters = 0
+                then pue_missing_reason
+            end as missing_reason
         from attempts_with_pue
     )
 

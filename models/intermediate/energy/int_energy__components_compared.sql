@@ -3,33 +3,12 @@
 -- all components together. One row per run, attempt and component.
 with
     modelled as (select * from {{ ref("int_energy__components_modelled") }}),
+    modelled_whole as (select * from {{ ref("int_energy__whole_modelled") }}),
     measured as (select * from {{ ref("int_energy__components_measured") }}),
 
     -- A node or facility meter stands for all components together.
     attempts_metered_whole as (
         select run_id, attempt, boundary from measured where component = 'all'
-    ),
-
-    modelled_whole as (
-        select
-            run_id,
-            attempt,
-            'all' as component,
-            case
-                when max(missing_reason) is not null
-                then 'missing'
-                when max(case when energy_method = 'utilization' then 1 else 0 end) = 1
-                then 'utilization'
-                else 'allocation'
-            end as energy_method,
-            max(duration_hours) as duration_hours,
-            case
-                when max(missing_reason) is null then {{ exact_sum("it_energy_kwh") }}
-            end as it_energy_kwh,
-            max(hardware_origin) as hardware_origin,
-            max(missing_reason) as missing_reason
-        from modelled
-        group by run_id, attempt
     ),
 
     candidates as (

@@ -33,19 +33,16 @@ with
                 when hardware.accelerator_count = 0
                 then 0.0
                 else
-                    hardware.accelerator_count * (
-                        accelerators.idle_w
-                        + (accelerators.max_w - accelerators.idle_w)
-                        * {{
-                            at_load(
-                                "constants.accelerator_utilization_unknown",
-                                "constants.accelerator_g_0",
-                                "constants.accelerator_g_10",
-                                "constants.accelerator_g_50",
-                                "constants.accelerator_g_100",
-                            )
-                        }}
-                    )
+                    hardware.accelerator_count
+                    * {{
+                        at_load(
+                            "constants.accelerator_utilization_unknown",
+                            "accelerators.at_0",
+                            "accelerators.at_10",
+                            "accelerators.at_50",
+                            "accelerators.at_100",
+                        )
+                    }}
             end as machine_w,
             {{
                 at_load(

@@ -91,7 +91,13 @@ with
                 else hours_summed.emissions_location_g_co2e
             end as emissions_location_g_co2e,
 
-            methods_ranked.energy_method,
+            case
+                when
+                    runs_summed.it_energy_kwh is null
+                    and runs_summed.facility_energy_kwh is null
+                then 'missing'
+                else methods_ranked.energy_method
+            end as energy_method,
             methods_ranked.pue_resolution,
             methods_ranked.pue_ratio,
             methods_ranked.pue_year,

@@ -86,7 +86,8 @@ with
             least(
                 used_cpu_s / nullif(allocated_cpu_s, 0), 1.0
             ) as cpu_utilization_ratio,
-            gpu_utilization_ratio as accelerator_utilization_ratio,
+            -- gres/gpuutil is a peak, added up over the job's devices: not a mean.
+            cast(null as double) as accelerator_utilization_ratio,
             allocated_cpu_s,
             used_cpu_s,
 

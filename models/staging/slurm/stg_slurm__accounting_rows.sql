@@ -36,7 +36,6 @@ with
             landed.x_alloc_gpus as allocated_gpus,
             cast(landed.cputimeraw as double) as allocated_cpu_s,
             landed.x_total_cpu_s as used_cpu_s,
-            landed.x_gpu_utilization_pct / 100.0 as gpu_utilization_ratio,
             landed.consumedenergyraw as consumed_energy_j,
 
             landed.source_file,
