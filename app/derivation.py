@@ -227,6 +227,14 @@ def _component(context: state.Context, row: Row, *, with_attempt: bool) -> None:
                     origin=row["utilization_origin"],
                 )
             )
+        if row["quantity_arithmetic"]:
+            lines.append(
+                text(
+                    "run.component.quantity",
+                    arithmetic=row["quantity_arithmetic"],
+                    unit=row["quantity_unit"] or "",
+                )
+            )
         if row["power_basis"]:
             lines.append(text("run.component.power", basis=row["power_basis"]))
         if row["power_arithmetic"]:

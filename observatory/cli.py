@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -557,16 +557,23 @@ def _print_status(found: dict[str, Any]) -> None:
 
 
 def _print_demo(report: refresh.RefreshReport, summary: dict[str, Any]) -> None:
-    console, totals = _console(), report.totals
-    table = Table("", "", show_header=False, title="The demo: a small organisation's autumn")
-    table.add_row("runs", _number(totals["runs"], 0))
-    table.add_row("period", " to ".join(_instant(text)[:10] for text in summary["period"]))
-    table.add_row("energy", f"{_number(totals['facility_energy_kwh'])} kWh, with cooling")
-    table.add_row("emissions", f"{_kilograms(totals['emissions_location_g_co2e'])} kgCO2e")
-    table.add_row("cost of runs", _money(totals["effective_cost"], totals["cost_currency"]))
+    console, totals, recent = _console(), report.totals, summary["recent"] or {}
+    period = " to ".join(_instant(text)[:10] for text in summary["period"])
+    table = Table("", f"all, {period}", "last 30 days, as the app opens")
+    table.title = "The demo: a small organisation's autumn"
+    written: dict[str, Callable[[dict[str, Any]], str]] = {
+        "runs": lambda row: _number(row.get("runs"), 0),
+        "energy, with cooling": lambda row: f"{_number(row.get('facility_energy_kwh'))} kWh",
+        "emissions, location-based": lambda row: (
+            f"{_kilograms(row.get('emissions_location_g_co2e'))} kgCO2e"
+        ),
+        "cost of runs": lambda row: _money(row.get("effective_cost"), totals["cost_currency"]),
+        "runs whose energy is known": lambda row: _share(row.get("coverage_ratio")),
+    }
+    for name, write in written.items():
+        table.add_row(name, write(totals), write(recent))
     for bill in summary["bills"]:
         table.add_row("bills", _money(bill["effective_cost"], bill["cost_currency"]))
-    table.add_row("energy known of", f"{_share(totals['coverage_ratio'])} of runs")
     console.print(table)
     teams = Table("team", "runs", "kWh", "kgCO2e", "cost")
     for row in summary["teams"]:

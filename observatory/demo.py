@@ -20,6 +20,7 @@ def summary(folder: Path) -> dict[str, Any]:
             "fct_runs",
             "select min(started_at_utc) as first, max(ended_at_utc) as last from fct_runs",
         )
+        recent = ask("fct_runs", _RECENT)
         teams = ask("fct_runs", _TEAMS)
         bills = ask("fct_billing_daily", _BILLS)
         anomalies = ask("fct_anomalies", _ANOMALIES)
@@ -30,12 +31,28 @@ def summary(folder: Path) -> dict[str, Any]:
     span = [period[0]["first"], period[0]["last"]] if period else []
     return {
         "period": [instant.isoformat() for instant in span if instant is not None],
+        "recent": recent[0] if recent else None,
         "bills": bills,
         "teams": teams,
         "remarkable": remarkable,
         "example_run_id": remarkable[0]["run_id"] if remarkable else None,
     }
 
+
+# The period that the app opens on: the 30 days up to the last run's day.
+_RECENT = """
+    with
+        last_day as (select max(cast(started_at_utc as date)) as day from fct_runs)
+
+    select
+        count(*) as runs,
+        sum(facility_energy_kwh) as facility_energy_kwh,
+        sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+        sum(effective_cost) as effective_cost,
+        count(facility_energy_kwh) / nullif(count(*), 0) as coverage_ratio
+    from fct_runs
+    where cast(started_at_utc as date) > (select day - 30 from last_day)
+"""
 
 _TEAMS = f"""
     select

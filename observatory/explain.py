@@ -170,6 +170,14 @@ def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
         model = _sentence(
             row["power_basis"], row["power_factor_key"], _source(row["power_source_id"])
         )
+        if row["quantity_arithmetic"] and row["quantity"] is not None and not metered:
+            yield _step(
+                f"quantity of {row['label']}",
+                row["quantity_arithmetic"],
+                row["quantity"],
+                row["quantity_unit"],
+                _sentence(row["hardware_origin"]),
+            )
         is_computed = " " in (row["power_arithmetic"] or "")
         if row["power_w_per_unit"] is not None and is_computed and not metered:
             yield _step(
@@ -188,7 +196,6 @@ def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
                 row["energy_method"],
                 row["meter"] and f"meter {row['meter']}",
                 None if metered else model,
-                row["hardware_origin"] and f"hardware from {row['hardware_origin']}",
             ),
         )
     if run["it_energy_kwh"] is not None:

@@ -60,7 +60,7 @@ CONTRACT: dict[str, str] = {
         it_energy_kwh double, covered_ratio double""",
     "fct_run_energy_inputs": """
         run_id varchar, component varchar, attempt bigint, energy_method varchar, quantity double,
-        power_arithmetic varchar, hardware_origin varchar,
+        quantity_arithmetic varchar, power_arithmetic varchar, hardware_origin varchar,
         quantity_unit varchar, hours double, utilization_ratio double, utilization_origin varchar,
         idle_w_per_unit double, max_w_per_unit double, power_w_per_unit double,
         power_basis varchar, it_energy_kwh double, measured_energy_kwh double, arithmetic varchar,

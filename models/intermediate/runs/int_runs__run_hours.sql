@@ -31,6 +31,8 @@ with
             {{ exact_sum("attempt_hours.facility_energy_kwh") }} as facility_energy_kwh,
             {{ exact_sum("attempt_hours.emissions_location_g_co2e") }}
             as emissions_location_g_co2e,
+            min(attempt_hours.grid_intensity_g_per_kwh) as lowest_g_per_kwh,
+            max(attempt_hours.grid_intensity_g_per_kwh) as highest_g_per_kwh,
             max(attempt_hours.factor_age_years) as factor_age_years,
 
             min(attempt_hours.factor_version) as factor_version,
@@ -44,6 +46,9 @@ with
 
 select
     *,
-    emissions_location_g_co2e
-    / nullif(facility_energy_kwh, 0) as grid_intensity_g_per_kwh
+    case
+        when lowest_g_per_kwh = highest_g_per_kwh
+        then lowest_g_per_kwh
+        else emissions_location_g_co2e / nullif(facility_energy_kwh, 0)
+    end as grid_intensity_g_per_kwh
 from final
