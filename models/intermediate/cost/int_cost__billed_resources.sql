@@ -15,8 +15,7 @@ with
             sum(charges.effective_cost) as effective_cost_exact,
             sum(charges.billed_cost) as billed_cost_exact,
 
-            min(charges.source_file) as source_file,
-            min(charges.source_row) as first_source_row,
+            min(concat(charges.source_file, ' row ', charges.source_row)) as one_line,
             count(*) as line_rows
         from charges
         inner join

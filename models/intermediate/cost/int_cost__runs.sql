@@ -14,8 +14,7 @@ with
             count(distinct billing_currency) as currencies,
             cast(sum(effective_cost_exact) as double) as effective_cost,
             sum(line_rows) as line_rows,
-            min(source_file) as source_file,
-            min(first_source_row) as first_source_row
+            min(one_line) as one_line
         from billed
         group by run_id
     ),
@@ -28,8 +27,7 @@ with
             runs_billed.currencies,
             runs_billed.effective_cost as billed_cost,
             runs_billed.line_rows,
-            runs_billed.source_file,
-            runs_billed.first_source_row,
+            runs_billed.one_line,
             runs_at_site_rate.price_currency,
             runs_at_site_rate.effective_cost as site_cost,
             runs_at_site_rate.cost_origin as site_origin
@@ -69,12 +67,12 @@ with
                 when billed_cost is not null
                 then
                     concat(
-                        source_file,
-                        ' from row ',
-                        first_source_row,
-                        ', ',
-                        line_rows,
-                        ' lines'
+                        one_line,
+                        case
+                            when line_rows > 1
+                            then concat(' and ', line_rows - 1, ' more of the resource')
+                            else ''
+                        end
                     )
                 else site_origin
             end as cost_origin,
