@@ -21,7 +21,7 @@ from typing import Any
 
 from ingest.errors import AuditFailed, BuildFailed, ConfigError, ObservatoryError
 from observatory.settings import Settings
-from observatory.version import ROOT
+from observatory.version import PROJECT
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +79,9 @@ class BuildResult:
 
 def project_dir() -> Path:
     """The folder of dbt_project.yml."""
-    for candidate in (Path(__file__).resolve().parent / "_project", ROOT):
-        if (candidate / "dbt_project.yml").is_file():
-            return candidate
-    raise ConfigError(f"no dbt_project.yml in {ROOT}: the installation is not complete")
+    if (PROJECT / "dbt_project.yml").is_file():
+        return PROJECT
+    raise ConfigError(f"no dbt_project.yml in {PROJECT}: the installation is not complete")
 
 
 def building_path(warehouse: Path) -> Path:

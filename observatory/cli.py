@@ -119,7 +119,7 @@ def init(context: Context, as_json: JsonFlag = False) -> None:
 def demo_command(context: Context, as_json: JsonFlag = False) -> None:
     """Run the recorded sample through everything: no network, no secret."""
     state = _state(context, as_json, log_level=logging.WARNING)
-    settings = load_settings(refresh.DEMO_CONFIG)
+    settings = refresh.demo_settings()
     with _reporter(state) as reporter:
         report = refresh.refresh(settings, now=_now(), reporter=reporter)
     summary = demo.summary(report.published.path)
@@ -415,7 +415,7 @@ def _settings(state: State, reading: bool = False) -> Settings:
         return load_settings(DEFAULT_CONFIG)
     settings = load_settings(None)
     if reading and not settings.paths.published.exists() and refresh.DEMO_CONFIG.is_file():
-        shown = load_settings(refresh.DEMO_CONFIG)
+        shown = refresh.demo_settings()
         if shown.paths.published.exists():
             logger.warning("no settings here: showing the demo")
             return shown

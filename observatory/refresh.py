@@ -23,8 +23,8 @@ from ingest.landing import REJECTED, Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import Source, SourceContext, SourceSettings, registry
 from observatory import build, files, lock, publish, settings_landing, snapshot
-from observatory.settings import Settings
-from observatory.version import ROOT, code_version
+from observatory.settings import Settings, load_settings
+from observatory.version import INSTALLED, PROJECT, code_version
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ NIGHTS = Dataset(
     },
 )
 DEMO_MARK = "_demo.json"
-DEMO_CONFIG = ROOT / "sample" / "observatory.toml"
+DEMO_CONFIG = PROJECT / "sample" / "observatory.toml"
 
 # What a source may stumble over in its input. LandingError is not among them: it ends the night.
 SOURCE_FAILURES = (
@@ -295,6 +295,14 @@ def datasets() -> list[Dataset]:
     """Everything that can be landed."""
     landed = [dataset for source in registry().values() for dataset in source.DATASETS]
     return [*landed, *settings_landing.DATASETS, NIGHTS]
+
+
+def demo_settings() -> Settings:
+    """The settings of the packaged sample. In a checkout its data is in the checkout's data/; an
+    installed package has no place of its own, so there it is in data/ of the current folder.
+    """
+    # The sample's own paths go up one folder and into data/.
+    return load_settings(DEMO_CONFIG, Path.cwd() / "sample" if PROJECT == INSTALLED else None)
 
 
 def is_demo(settings: Settings) -> bool:

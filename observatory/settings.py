@@ -273,8 +273,11 @@ class Settings(BaseSettings):
 SECTIONS = tuple(name for name in Settings.model_fields if name not in ("base", "config_file"))
 
 
-def load_settings(config: Path | None) -> Settings:
-    """The settings of a config file and the environment. Raises ConfigError."""
+def load_settings(config: Path | None, paths_base: Path | None = None) -> Settings:
+    """The settings of a config file and the environment. Raises ConfigError.
+
+    Relative paths are relative to the config's folder, those of [paths] to `paths_base` if given.
+    """
     if config is not None:
         config = config.expanduser().absolute()
     base = config.parent if config is not None else Path.cwd()
@@ -297,7 +300,10 @@ def load_settings(config: Path | None) -> Settings:
         raise ConfigError(_explain(error, Settings, (), merged, where)) from None
     paths = settings.paths
     resolved = PathSettings(
-        **{name: _resolve(getattr(paths, name), base) for name in PathSettings.model_fields}
+        **{
+            name: _resolve(getattr(paths, name), paths_base or base)
+            for name in PathSettings.model_fields
+        }
     )
     with_inbox = _with_inbox(sources, resolved.inbox)
     return settings.model_copy(update={"paths": resolved, "sources": with_inbox})

@@ -8,6 +8,9 @@ from pathlib import Path
 
 PACKAGE = "ml-carbon-observatory"
 ROOT = Path(__file__).resolve().parent.parent
+# An installed wheel carries models, seeds and sample inside the package; a checkout in its root.
+INSTALLED = Path(__file__).resolve().parent / "_project"
+PROJECT = INSTALLED if INSTALLED.is_dir() else ROOT
 
 
 @functools.cache
