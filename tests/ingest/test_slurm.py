@@ -12,6 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ingest import slurm_records, slurm_values
 from ingest.contracts import REJECTED_SCHEMA
 from ingest.landing import Landing
 from ingest.runner import run_source
@@ -188,7 +189,7 @@ def test_records_are_the_same_however_the_file_is_cut_into_blocks(
     names = ("parsable2.txt", "unescaped.txt", "failure_latin1.txt", "failure_ambiguous.txt")
     whole = [parse(PAYLOADS / name) for name in names]
     for size in (7, 50, 64, 301, 999):
-        monkeypatch.setattr(slurm, "BLOCK_BYTES", size)
+        monkeypatch.setattr(slurm_records, "BLOCK_BYTES", size)
         for name, (rows, rejected) in zip(names, whole, strict=True):
             again = parse(PAYLOADS / name)
             assert again[0].equals(rows), (name, size)
@@ -341,7 +342,7 @@ def test_durations_come_back(days: int, hours: int, minutes: int, seconds: int) 
     text = f"{f'{days}-' if days else ''}{hours:02d}:{minutes:02d}:{seconds:02d}"
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     frame = pl.DataFrame({"d": [text, f"{minutes:02d}:{seconds:02d}.007"]})
-    assert frame.select(slurm._seconds("d")).to_series().to_list() == [
+    assert frame.select(slurm_values.seconds("d")).to_series().to_list() == [
         float(total),
         round(minutes * 60 + seconds + 0.007, 6),
     ]
@@ -350,9 +351,11 @@ def test_durations_come_back(days: int, hours: int, minutes: int, seconds: int) 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from("KMGT"))
 def test_sizes_come_back(number: int, unit: str) -> None:
-    factor = slurm.BINARY[unit]
+    factor = slurm_values.BINARY[unit]
     frame = pl.DataFrame({"s": [f"{number}{unit}", f"{number}.5{unit}", str(number)]})
-    assert frame.select(slurm._scaled(pl.col("s"), slurm.BINARY)).to_series().to_list() == [
+    assert frame.select(
+        slurm_values.scaled(pl.col("s"), slurm_values.BINARY)
+    ).to_series().to_list() == [
         number * factor,
         number * factor + factor // 2,
         number,
@@ -369,12 +372,12 @@ def test_allocations_come_back(cpus: int, mib: int, gpus: dict[str, int], has_to
     parts = [f"cpu={cpus}", f"mem={mib}M", *(f"gres/gpu:{n}={c}" for n, c in gpus.items())]
     if has_total:
         parts.append(f"gres/gpu={sum(gpus.values())}")
-    assert slurm._allocated_resources(",".join(parts)) == (
-        cpus,
-        mib * 2**20,
-        sum(gpus.values()),
-        ",".join(sorted(gpus)) or None,
-    )
+    assert slurm_values.allocation(",".join(parts)) == {
+        "x_alloc_cpus": cpus,
+        "x_alloc_memory_bytes": mib * 2**20,
+        "x_alloc_gpus": sum(gpus.values()),
+        "x_gpu_type": ",".join(sorted(gpus)) or None,
+    }
 
 
 free_text = st.text(
