@@ -22,7 +22,7 @@ MAX_ATTEMPT = 1_000_000
 MAX_JOB_CPUS = 100_000_000  # the largest cluster has some 10,000,000
 MAX_JOB_GPUS = 10_000_000
 MAX_JOB_MEMORY_BYTES = 2**60  # 1 EiB
-MAX_JOB_CPU_S = 10**15  # 200,000 CPUs, busy for five years
+MAX_JOB_CPU_S = 10**15  # 6,000,000 CPUs, busy for five years
 
 # 2.8e8 kWh: 6 MW for five years. A counter that wrapped around reads 1.8e19.
 MAX_ENERGY_J = 10**15

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from ingest.bounds import MAX_COST, MAX_QUANTITY
 from ingest.focus_columns import INSTANT, MONEY
 
 # (field, reason, detail, mask): the problems `ingest.contracts.split` takes.
@@ -31,11 +32,17 @@ TIME = re.compile(
     r"(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?(Z|UTC|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 DETAILS = {
-    ("number", "wrong_type"): "is not a number; correct it where the export is made",
-    ("number", "out_of_range"): (
-        "is not a finite number of at most 20 digits before the decimal point; "
+    ("cost", "wrong_type"): "is not a number; correct it where the export is made",
+    ("cost", "out_of_range"): (
+        f"is not between -{MAX_COST:,} and {MAX_COST:,}; correct it where the export is made"
+    ),
+    ("quantity", "wrong_type"): "is not a number; correct it where the export is made",
+    ("quantity", "out_of_range"): (
+        f"is not between -{MAX_QUANTITY:,} and {MAX_QUANTITY:,}; "
         "correct it where the export is made"
     ),
+    ("price", "wrong_type"): "is not a number; correct it where the export is made",
+    ("price", "out_of_range"): "is not a finite number; correct it where the export is made",
     ("time", "wrong_type"): (
         "is not an ISO 8601 date or time, such as 2026-10-01T00:00:00Z; "
         "correct it where the export is made"
@@ -79,14 +86,16 @@ def as_money(name: str, values: pl.Series) -> tuple[pl.Series, list[Problem]]:
     if isinstance(values.dtype, pl.Decimal):
         precision, scale = values.dtype.precision or 38, values.dtype.scale
         if scale <= MONEY.scale and precision - scale <= MONEY.precision - MONEY.scale:
-            return values.cast(MONEY), []
+            return _bounded(name, values.cast(MONEY), "cost", MAX_COST, [])
     text = as_text(values)
     parsed = text.str.to_decimal(scale=MONEY.scale)
-    return _second_look(name, text, parsed, MONEY, _read_money)
+    parsed, problems = _second_look(name, text, parsed, MONEY, "cost", _read_money)
+    return _bounded(name, parsed, "cost", MAX_COST, problems)
 
 
 def as_float(name: str, values: pl.Series) -> tuple[pl.Series, list[Problem]]:
-    """Float64; NaN and infinity are out of range."""
+    """Float64; NaN and infinity are out of range, and quantities and costs above their bound."""
+    kind, most = _kind(name)
     text = values
     if values.dtype.is_numeric():
         parsed = values.cast(pl.Float64)
@@ -96,7 +105,28 @@ def as_float(name: str, values: pl.Series) -> tuple[pl.Series, list[Problem]]:
     endless = ~parsed.is_finite()
     if endless.any():
         text, parsed = text.cast(pl.String), _blank(parsed, endless)
-    return _second_look(name, text, parsed, pl.Float64(), _read_float)
+    parsed, problems = _second_look(name, text, parsed, pl.Float64(), kind, _read_float)
+    return _bounded(name, parsed, kind, most, problems)
+
+
+def _kind(name: str) -> tuple[str, float]:
+    """What a column of numbers holds, and the most that its values may be."""
+    if name.endswith("Cost"):
+        return "cost", MAX_COST
+    if name.endswith("Quantity"):
+        return "quantity", MAX_QUANTITY
+    return "price", math.inf
+
+
+def _bounded(
+    name: str, parsed: pl.Series, kind: str, most: float, problems: list[Problem]
+) -> tuple[pl.Series, list[Problem]]:
+    """The values, and the problems with those above the bound added."""
+    largest = parsed.abs().max()
+    if largest is None or largest <= most:  # type: ignore[operator]
+        return parsed, problems
+    above = (parsed.abs() > most).fill_null(False)
+    return parsed, problems + _problems(name, kind, {"out_of_range": above})
 
 
 def as_instant(name: str, values: pl.Series, zone: ZoneInfo) -> tuple[pl.Series, list[Problem]]:
@@ -220,6 +250,7 @@ def _second_look(
     text: pl.Series,
     parsed: pl.Series,
     dtype: pl.DataType,
+    kind: str,
     read: Callable[[str], Value],
 ) -> tuple[pl.Series, list[Problem]]:
     """Read again, value by value, what a cast did not understand."""
@@ -227,7 +258,7 @@ def _second_look(
     if not failed.any():
         return parsed, []
     unread = _blank(text, ~failed)
-    again, problems = _by_value(name, unread, dtype, "number", read)
+    again, problems = _by_value(name, unread, dtype, kind, read)
     return parsed.zip_with(~failed, again), problems
 
 

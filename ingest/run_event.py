@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -23,6 +23,17 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from ingest.bounds import (
+    MAX_ACCELERATORS,
+    MAX_ATTEMPT,
+    MAX_ENERGY_J,
+    MAX_INSTANCES,
+    MAX_MEMORY_GIB,
+    MAX_RUN_S,
+    MAX_RUN_YEARS,
+    MAX_VCPUS,
+)
 
 MAX_INT = 2**63 - 1
 FIRST_YEAR, LAST_YEAR = 1970, 2100
@@ -50,10 +61,26 @@ def _instant(value: object) -> object:
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Name = Annotated[str, StringConstraints(min_length=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_RUN_S, allow_inf_nan=False)]
+Joules = Annotated[float, Field(ge=0, le=MAX_ENERGY_J, allow_inf_nan=False)]
+Gibibytes = Annotated[float, Field(ge=0, le=MAX_MEMORY_GIB, allow_inf_nan=False)]
+Vcpus = Annotated[float, Field(ge=0, le=MAX_VCPUS, allow_inf_nan=False)]
+Accelerators = Annotated[float, Field(ge=0, le=MAX_ACCELERATORS, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=MAX_INT)]
-Ordinal = Annotated[int, Field(ge=1, le=MAX_INT)]
+Rows = Annotated[int, Field(ge=0, le=MAX_INT)]
+Attempt = Annotated[int, Field(ge=1, le=MAX_ATTEMPT)]
+Instances = Annotated[int, Field(ge=1, le=MAX_INSTANCES)]
+
+MAX_RUN = timedelta(seconds=MAX_RUN_S)
+
+
+def _too_long(span: str) -> PydanticCustomError:
+    return PydanticCustomError(
+        "out_of_range",
+        "{span} is longer than {years} years ({seconds} s)",
+        {"span": span, "years": MAX_RUN_YEARS, "seconds": MAX_RUN_S},
+    )
+
 
 _CONFIG = ConfigDict(strict=True, extra="allow", frozen=True, populate_by_name=True)
 
@@ -71,13 +98,15 @@ class EnergyReading(BaseModel):
     boundary: Literal["component", "node", "facility"] | None = None
     from_at: Instant = Field(alias="from")
     to_at: Instant = Field(alias="to")
-    energy_j: Amount
+    energy_j: Joules
     """J, over [from, to)."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         if self.from_at >= self.to_at:
             raise PydanticCustomError("out_of_range", "`from` must be before `to`")
+        if self.to_at - self.from_at > MAX_RUN:
+            raise _too_long("`from` to `to`")
         if self.component == "all" and self.boundary not in ("node", "facility"):
             raise PydanticCustomError(
                 "value_not_allowed", "component `all` needs the boundary `node` or `facility`"
@@ -107,7 +136,7 @@ class RunEvent(BaseModel):
 
     run_id: Name
     job_name: Name
-    attempt: Ordinal | None = None
+    attempt: Attempt | None = None
     """From 1."""
     parent_run_id: str | None = None
     status: (
@@ -124,7 +153,7 @@ class RunEvent(BaseModel):
     ) = None
     started_at: Instant | None = None
     ended_at: Instant | None = None
-    duration_s: Amount | None = None
+    duration_s: Seconds | None = None
     """s"""
 
     owner: str | None = None
@@ -139,7 +168,7 @@ class RunEvent(BaseModel):
     model_version: str | None = None
     dataset_name: str | None = None
     dataset_version: str | None = None
-    dataset_rows: Count | None = None
+    dataset_rows: Rows | None = None
     git_commit: str | None = None
 
     provider: str | None = None
@@ -147,16 +176,16 @@ class RunEvent(BaseModel):
     """The provider's region, or the name of an own site."""
     zone: str | None = None
     instance_type: str | None = None
-    instance_count: Ordinal | None = None
+    instance_count: Instances | None = None
     resource_id: str | None = None
     host_id: str | None = None
 
-    vcpus: Amount | None = None
+    vcpus: Vcpus | None = None
     """Per instance."""
-    memory_gib: Amount | None = None
+    memory_gib: Gibibytes | None = None
     """GiB, per instance."""
     accelerator_model: str | None = None
-    accelerator_count: Amount | None = None
+    accelerator_count: Accelerators | None = None
     """Per instance."""
     accelerator_share: Ratio | None = None
     """0–1: the part of each accelerator that is the run's."""
@@ -164,7 +193,7 @@ class RunEvent(BaseModel):
     """0–1, mean over the interval since the last event."""
     accelerator_utilization_ratio: Ratio | None = None
     """0–1, mean over the interval since the last event."""
-    memory_used_gib: Amount | None = None
+    memory_used_gib: Gibibytes | None = None
     """GiB, mean over the interval since the last event."""
 
     energy: list[EnergyReading] | None = None
@@ -176,8 +205,16 @@ class RunEvent(BaseModel):
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
         started, ended = self.started_at, self.ended_at
-        if started is not None and ended is not None and ended < started:
-            raise PydanticCustomError("out_of_range", "`ended_at` is before `started_at`")
+        if started is not None and ended is not None:
+            if ended < started:
+                raise PydanticCustomError("out_of_range", "`ended_at` is before `started_at`")
+            if ended - started > MAX_RUN:
+                raise _too_long("`started_at` to `ended_at`")
+        # The run lasted at least until it said so; but one that says when it ended, or how long it
+        # took, may be reported any time later.
+        until = self.event_time if ended is None and self.duration_s is None else None
+        if started is not None and until is not None and until - started > MAX_RUN:
+            raise _too_long("`started_at` to `event_time`")
         return self
 
     def unknown(self) -> dict[str, object]:

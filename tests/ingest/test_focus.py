@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import focus_csv
+from ingest.bounds import MAX_COST
 from ingest.contracts import Batch
 from ingest.focus_columns import COLUMNS
 from ingest.focus_values import as_money, canonical_json
@@ -557,6 +559,49 @@ def csv_file(texts: list[list[str]], **dialect: Any) -> bytes:
     return out.getvalue().encode()
 
 
+@pytest.mark.parametrize("form", ["csv", "decimal", "float"])
+@pytest.mark.parametrize(
+    ("column", "value", "bound"),
+    [
+        *((name, 1.1e15, "1,000,000,000,000,000;") for name in COLUMNS if name.endswith("Cost")),
+        ("EffectiveCost", -1.1e15, "-1,000,000,000,000,000 and"),
+        *((n, 1.1e18, "1,000,000,000,000,000,000;") for n in COLUMNS if n.endswith("Quantity")),
+        ("ConsumedQuantity", -1.1e18, "-1,000,000,000,000,000,000 and"),
+        *((n, float("inf"), "a finite number") for n in COLUMNS if n.endswith("UnitPrice")),
+    ],
+)
+def test_what_cannot_be_true_is_refused_with_its_bound(
+    night: Night, column: str, value: float, bound: str, form: str
+) -> None:
+    rows = [CHARGE, CHARGE | {column: value}]
+    if form == "csv":
+        fields = list(dict.fromkeys([*CHARGE, column]))
+        lines = [fields, *([str(row.get(name, "")) for name in fields] for row in rows)]
+        path = night.put("a.csv", "".join(",".join(line) + "\n" for line in lines))
+    elif form == "decimal" and math.isfinite(value):
+        cells = [row | {column: Decimal(row.get(column, 0))} for row in rows]
+        path = table(night, "a.parquet", cells, **{column: pa.decimal128(38, 9)})
+    else:
+        path = table(night, "a.parquet", rows)
+    night.run(path)
+    (finding,) = night.rejected.rows(named=True)
+    assert night.rows.height == 1
+    assert (finding["field"], finding["reason"]) == (column, "out_of_range")
+    assert bound in finding["detail"]
+
+
+def test_what_is_at_its_bound_lands(night: Night) -> None:
+    row = only(
+        night,
+        table(
+            night,
+            "a.parquet",
+            [CHARGE | {"BilledCost": 1e15, "ListUnitPrice": 1e300, "ConsumedQuantity": 1e18}],
+        ),
+    )
+    assert (row["BilledCost"], row["ConsumedQuantity"]) == (10**15, 1e18)
+
+
 def read_all(content: bytes, folder: Path, **small: int) -> list[Batch]:
     path = folder / "any.csv"
     path.write_bytes(content)
@@ -641,7 +686,7 @@ def test_any_bytes_are_landed_or_rejected_and_lines_are_told_once(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**19), max_value=10**19))
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-MAX_COST, max_value=MAX_COST))
 def test_money_is_exact_and_rounds_half_even(number: Decimal) -> None:
     found, problems = as_money("BilledCost", pl.Series([str(number)]))
     with localcontext(prec=80):

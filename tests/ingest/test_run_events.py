@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import bounds
 from ingest.contracts import REJECTED_SCHEMA
 from ingest.landing import Landing
 from ingest.run_event import RunEvent, derived_event_id, unwrap
@@ -125,6 +127,15 @@ def test_the_inbox_may_hold_segments_that_nothing_was_written_to_yet(tmp_path: P
     assert parse(tmp_path)[1]["reason"].to_list() == ["empty_file"]
 
 
+def test_a_nul_is_a_character_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(EVENT | {"run_id": "a\0b", "notes": "\0"}))
+    rows, rejected = parse(tmp_path)
+    assert rejected.is_empty()
+    rows.write_parquet(tmp_path / "a.parquet")
+    query = f"select run_id, extra ->> 'notes' from '{tmp_path}/a.parquet'"
+    assert duckdb.sql(query).fetchall() == [("a\0b", "\0")]
+
+
 def test_a_large_file_comes_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(run_events, "BATCH_EVENTS", 10)
     lines = [json.dumps(EVENT | {"run_id": str(i)}) for i in range(35)]
@@ -154,6 +165,61 @@ def test_each_wrong_field_refuses_its_event_and_no_other() -> None:
         # The event itself says what is wrong with it.
         assert f"{finding['field']} {finding['reason']}" in raw, finding
         assert finding["detail"]
+
+
+START = "2020-01-01T00:00:00Z"
+LATER = "2025-01-02T00:00:00Z"  # more than five years
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "bound"),
+    [
+        ({"duration_s": 157_788_001}, "duration_s", "157788000"),
+        ({"started_at": START, "ended_at": LATER}, None, "5 years (157788000 s)"),
+        ({"started_at": START, "event_time": LATER}, None, "5 years (157788000 s)"),
+        ({"instance_count": 1_000_001}, "instance_count", "1000000"),
+        ({"attempt": 1_000_001}, "attempt", "1000000"),
+        ({"vcpus": 100_001}, "vcpus", "100000"),
+        ({"memory_gib": 10_000_001}, "memory_gib", "10000000"),
+        ({"memory_used_gib": 10_000_001}, "memory_used_gib", "10000000"),
+        ({"accelerator_count": 10_001}, "accelerator_count", "10000"),
+        ({"dataset_rows": 2**63}, "dataset_rows", str(2**63 - 1)),
+        ({"metrics": {"loss": float("1e308") * 10}}, "metrics.loss", "finite"),
+        ({"energy": [{"energy_j": 1.1e15}]}, "energy.0.energy_j", "1000000000000000"),
+        ({"energy": [{"to": "2031-10-06T09:00:00Z"}]}, "energy.0", "5 years (157788000 s)"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_what_cannot_be_true_is_refused_with_its_bound(
+    tmp_path: Path, wrong: dict[str, Any], field: str | None, bound: str
+) -> None:
+    reading = {
+        "component": "cpu",
+        "from": "2026-10-05T08:00:00Z",
+        "to": "2026-10-05T09:00:00Z",
+        "energy_j": 1,
+    }
+    if "energy" in wrong:
+        wrong = {"energy": [reading | wrong["energy"][0]]}
+    lines = [json.dumps(EVENT), json.dumps(EVENT | wrong).replace("Infinity", "1e999")]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    rows, rejected = parse(tmp_path)
+    assert rows["source_row"].to_list() == [1]
+    assert rejected.select("source_row", "field", "reason").rows() == [(2, field, "out_of_range")]
+    assert bound in rejected["detail"][0]
+
+
+def test_what_is_at_its_bound_lands_and_an_old_run_may_be_reported_late(tmp_path: Path) -> None:
+    events = [
+        EVENT | {"duration_s": 157_788_000, "vcpus": 100_000, "accelerator_count": 10_000},
+        EVENT | {"attempt": 1_000_000, "instance_count": 1_000_000, "memory_gib": 10_000_000},
+        EVENT | {"started_at": START, "duration_s": 60, "event_time": LATER},
+        EVENT | {"started_at": START, "ended_at": "2020-01-02T00:00:00Z", "event_time": LATER},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, events)))
+    rows, rejected = parse(tmp_path)
+    assert rejected.is_empty()
+    assert rows.height == len(events)
 
 
 def test_a_line_that_is_not_utf8_is_refused_and_kept() -> None:
@@ -228,22 +294,21 @@ def test_twice_is_once_and_bad_events_make_it_partial(tmp_path: Path) -> None:
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 ratio = st.floats(0, 1)
-amount = st.floats(0, 1e300)
 instant = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 events = st.fixed_dictionaries(
     {"run_id": name, "job_name": name},
     optional={
         "event_id": name,
         "event_type": st.sampled_from(["started", "heartbeat", "finished"]),
-        "attempt": st.integers(1, 2**63 - 1),
+        "attempt": st.integers(1, bounds.MAX_ATTEMPT),
         "team": st.none() | text,
-        "duration_s": amount,
+        "duration_s": st.floats(0, bounds.MAX_RUN_S),
         "cpu_utilization_ratio": ratio | st.sampled_from([0, 1]),
         "metrics": st.dictionaries(text, st.floats(allow_nan=False, allow_infinity=False)),
         "tags": st.dictionaries(text, text),
         "event_time": instant.map(datetime.isoformat),
         "energy": st.lists(
-            st.tuples(instant, st.integers(1, 10**6), amount).map(
+            st.tuples(instant, st.integers(1, 10**6), st.floats(0, bounds.MAX_ENERGY_J)).map(
                 lambda reading: {
                     "component": "cpu",
                     "from": reading[0].isoformat(),

@@ -255,6 +255,62 @@ def test_each_wrong_value_refuses_its_row_and_no_other() -> None:
     assert rows.height + rejected.height == len(lines) - 1
 
 
+@pytest.mark.parametrize(
+    ("wrong", "field", "bound"),
+    [
+        ({"ElapsedRaw": "157788001"}, "ElapsedRaw", "157,788,000 s"),
+        ({"ElapsedRaw": "", "Elapsed": "1827-00:00:00"}, "Elapsed", "157,788,000 s"),
+        ({"Elapsed": "9" * 30 + "-00:00:00"}, "Elapsed", "157,788,000 s"),
+        ({"End": "2031-10-06T08:00:00"}, "End", "5 years (157,788,000 s)"),
+        ({"NCPUS": "100000001"}, "NCPUS", "100,000,000 CPUs"),
+        ({"AllocCPUS": "100000001"}, "AllocCPUS", "100,000,000 CPUs"),
+        ({"NNodes": "1000001"}, "NNodes", "1,000,000 nodes"),
+        ({"Restarts": "1000001"}, "Restarts", "1,000,000 restarts"),
+        ({"TimelimitRaw": "4294967297"}, "TimelimitRaw", "4,294,967,296 min"),
+        ({"CPUTimeRAW": "1000000000000001"}, "CPUTimeRAW", "1,000,000,000,000,000 s"),
+        ({"TotalCPU": "11574074075-00:00:00"}, "TotalCPU", "1,000,000,000,000,000 s"),
+        ({"ConsumedEnergyRaw": "1000000000000001"}, "ConsumedEnergyRaw", "1,000,000,000,000,000 J"),
+        ({"ConsumedEnergyRaw": "18446744069414584320"}, "ConsumedEnergyRaw", "000,000 J"),
+        ({"ConsumedEnergy": "1.1P"}, "ConsumedEnergy", "1,000,000,000,000,000 J"),
+        ({"MaxRSS": "1025P"}, "MaxRSS", "1,152,921,504,606,846,976 bytes"),
+        ({"ReqMem": "1025P"}, "ReqMem", "1,152,921,504,606,846,976 bytes"),
+        ({"ReqMem": "8Ec", "NCPUS": "9"}, "ReqMem", "1,152,921,504,606,846,976 bytes"),
+        ({"AllocTRES": "cpu=100000001"}, "AllocTRES", "100,000,000 CPUs"),
+        ({"AllocTRES": "mem=1025P"}, "AllocTRES", "1,152,921,504,606,846,976 bytes"),
+        ({"AllocTRES": f"mem={'9' * 400}"}, "AllocTRES", "1,152,921,504,606,846,976 bytes"),
+        ({"AllocTRES": "gres/gpu=10000001"}, "AllocTRES", "10,000,000 GPUs"),
+        ({"AllocTRES": "gres/gpu:a=9999999,gres/gpu:b=2"}, "AllocTRES", "10,000,000 GPUs"),
+        ({"TRESUsageInMax": "gres/gpuutil=1000000001"}, "gres/gpuutil", "1,000,000,000 %"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_what_cannot_be_true_is_refused_with_its_bound(
+    tmp_path: Path, wrong: dict[str, str], field: str, bound: str
+) -> None:
+    text = export({}, {"JobIDRaw": "2"} | wrong)
+    if field == "Elapsed":  # it counts where the raw column is not there
+        text = "".join(
+            "|".join(f for i, f in enumerate(line.split("|")) if i != FIELDS.index("ElapsedRaw"))
+            + "\n"
+            for line in text.splitlines()
+        )
+    rows, rejected = parse_text(tmp_path, text)
+    assert rows["x_job_id"].to_list() == ["1"]
+    assert rejected.select("source_row", "field", "reason").rows() == [(3, field, "out_of_range")]
+    assert bound in rejected["detail"][0]
+
+
+def test_what_is_at_its_bound_lands(tmp_path: Path) -> None:
+    records = [
+        {"ElapsedRaw": "157788000", "CPUTimeRAW": "1000000000000000", "MaxRSS": "1024P"},
+        {"NCPUS": "100000000", "ConsumedEnergyRaw": "1000000000000000", "ReqMem": "1024P"},
+        {"AllocTRES": "cpu=100000000,mem=1024P,gres/gpu=10000000"},
+    ]
+    rows, rejected = parse_text(tmp_path, export(*records))
+    assert rejected.is_empty()
+    assert rows["x_alloc_memory_bytes"].to_list() == [None, 2**60, 2**60]
+
+
 def test_a_record_with_two_readings_is_refused() -> None:
     rows, rejected = parse(PAYLOADS / "failure_ambiguous.txt")
     assert rows["source_row"].to_list() == [2, 4]
