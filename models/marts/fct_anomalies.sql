@@ -14,7 +14,7 @@ with
                     comparisons.history_runs < settings.anomaly_min_history
                     or comparisons.ratio is null
                 then 'not_enough_history'
-                when comparisons.ratio >= settings.anomaly_threshold
+                when comparisons.ratio >= settings.anomaly_threshold * (1 - 1e-9)
                 then 'anomaly'
                 else 'ok'
             end as status,
@@ -27,7 +27,6 @@ with
             ) as largest_part
         from comparisons
         cross join settings
-        where comparisons.value is not null
     ),
 
     final as (

@@ -1,19 +1,15 @@
 -- IT energy of runs by component, attempts added up. One row per run and component.
 with
-    components as (select * from {{ ref("int_energy__components") }}),
-    attempts as (select * from {{ ref("int_energy__attempts") }}),
+    components as (select * from {{ ref("int_energy__components_before_pue") }}),
 
-    components_before_pue as (
+    components_ranked as (
         select
-            components.*,
-            -- A facility meter has already counted the cooling.
-            case
-                when components.boundary = 'facility'
-                then components.energy_kwh / attempts.pue_ratio
-                else components.energy_kwh
-            end as it_energy_kwh
+            *,
+            row_number() over (
+                partition by run_id, component
+                order by it_energy_kwh desc nulls last, attempt
+            ) as share_rank
         from components
-        inner join attempts using (run_id, attempt)
     ),
 
     final as (
@@ -21,15 +17,17 @@ with
             run_id,
             component,
 
-            max_by(energy_method, attempt) as energy_method,
-            max_by(boundary, attempt) as boundary,
+            -- Of several attempts, the one that used most.
+            max(case when share_rank = 1 then energy_method end) as energy_method,
+            max(case when share_rank = 1 then boundary end) as boundary,
 
             case
-                when max(missing_reason) is null then {{ exact_sum("it_energy_kwh") }}
+                when count(it_energy_kwh) = count(*)
+                then {{ exact_sum("it_energy_kwh") }}
             end as it_energy_kwh,
             {{ exact_sum("covered_ratio * duration_hours") }}
             / nullif({{ exact_sum("duration_hours") }}, 0) as covered_ratio
-        from components_before_pue
+        from components_ranked
         group by run_id, component
     )
 

@@ -2,7 +2,7 @@
 -- prints.
 -- One row per run, attempt and component.
 with
-    components as (select * from {{ ref("int_energy__components") }}),
+    components as (select * from {{ ref("int_energy__components_before_pue") }}),
 
     final as (
         select
@@ -23,11 +23,11 @@ with
             power_w_per_unit,
             power_arithmetic,
             power_basis,
-            energy_kwh as it_energy_kwh,
+            it_energy_kwh,
             measured_energy_kwh,
             meter,
             covered_ratio,
-            energy_arithmetic as arithmetic,
+            it_energy_arithmetic as arithmetic,
 
             power_factor_key,
             power_source_id,

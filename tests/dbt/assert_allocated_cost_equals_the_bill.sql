@@ -26,7 +26,7 @@ select bill.*
 from bill
 full outer join
     allocated
-    on bill.provider = allocated.provider
+    on coalesce(bill.provider, '') = coalesce(allocated.provider, '')
     and bill.billing_period = allocated.billing_period
     and bill.cost_currency = allocated.cost_currency
 where

@@ -16,6 +16,6 @@ where
     (
         runs.facility_energy_kwh is not null
         and abs(runs.facility_energy_kwh - coalesce(attempts.facility_energy_kwh, 0))
-        > 1e-9 * runs.facility_energy_kwh
+        > 1e-9 * runs.facility_energy_kwh + 1e-15
     )
     or abs(coalesce(runs.duration_s, 0) - coalesce(attempts.duration_s, 0)) > 1e-6

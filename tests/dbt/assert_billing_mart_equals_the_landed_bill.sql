@@ -2,7 +2,9 @@
 with
     landed as (
         select
-            coalesce(providers.provider_code, lower(charges.provider_name)) as provider,
+            coalesce(
+                providers.provider_code, lower(charges.provider_name), ''
+            ) as provider,
             charges.billing_period_date,
             charges.billing_currency as cost_currency,
             count(*) as line_rows,
@@ -17,7 +19,7 @@ with
 
     published as (
         select
-            provider,
+            coalesce(provider, '') as provider,
             billing_period_date,
             cost_currency,
             sum(line_rows) as line_rows,

@@ -16,7 +16,7 @@ where
     (
         runs.it_energy_kwh is not null
         and abs(runs.it_energy_kwh - coalesce(components.it_energy_kwh, 0))
-        > 1e-9 * runs.it_energy_kwh
+        > 1e-9 * runs.it_energy_kwh + 1e-15
     )
     or (runs.it_energy_kwh is null and coalesce(components.unknown_components, 1) = 0)
     or (runs.it_energy_kwh is not null and components.unknown_components > 0)

@@ -18,14 +18,11 @@ where
     and runs.started_at_utc is not null
     and (
         abs(coalesce(hours.fraction_of_run, 0) - 1) > 1e-9
-        or abs(
-            coalesce(hours.facility_energy_kwh, 0)
-            - coalesce(runs.facility_energy_kwh, 0)
-        )
-        > 1e-9 * coalesce(runs.facility_energy_kwh, 0)
+        or abs(coalesce(hours.facility_energy_kwh, 0) - runs.facility_energy_kwh)
+        > 1e-9 * runs.facility_energy_kwh + 1e-15
         or abs(
             coalesce(hours.emissions_location_g_co2e, 0)
-            - coalesce(runs.emissions_location_g_co2e, 0)
+            - runs.emissions_location_g_co2e
         )
-        > 1e-9 * coalesce(runs.emissions_location_g_co2e, 0)
+        > 1e-9 * runs.emissions_location_g_co2e + 1e-15
     )

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-Night = Callable[[str, str, dict[str, str]], "Marts"]
+Night = Callable[[str, str, Mapping[str, str | bytes]], "Marts"]
 
 
 class Marts:
@@ -45,16 +45,17 @@ class Marts:
 def night(shared_tmp: Path) -> Night:
     """`night(name, config, files)`: one refresh per name in a test run, whoever asks first."""
 
-    def refresh(name: str, config: str, files: dict[str, str]) -> Marts:
+    def refresh(name: str, config: str, files: Mapping[str, str | bytes]) -> Marts:
         folder = shared_tmp / f"night_{name}"
         answer = folder / "refresh.json"
         with FileLock(shared_tmp / f"night_{name}.lock"):
             if not answer.exists():
                 folder.mkdir(exist_ok=True)
                 (folder / "observatory.toml").write_text(config)
-                for path, text in files.items():
+                for path, content in files.items():
+                    data = content.encode() if isinstance(content, str) else content
                     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    (folder / path).write_text(text)
+                    (folder / path).write_bytes(data)
                 done = subprocess.run(
                     [sys.executable, "-m", "observatory.cli", "--json", "refresh"],
                     cwd=folder,

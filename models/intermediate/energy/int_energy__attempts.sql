@@ -48,6 +48,8 @@ with
                 attempts.missing_reason, attempts_summed.missing_reason
             ) as energy_missing_reason,
             case
+                when times.started_at_utc is null
+                then 'unknown_start'
                 when attempts.provider_code is null or attempts.region is null
                 then 'unknown_region'
                 else 'no_pue'

@@ -17,11 +17,13 @@ with
             max(hardware_origin) as hardware_origin
         from candidates_compared
         where
-            component in ('cpu', 'memory')
+            component in ('cpu', 'memory', 'other')
             and boundary = 'component'
             and measured_energy_kwh is not null
         group by run_id, attempt
-        having max(case when component = 'cpu' then modelled_energy_kwh end) is not null
+        having
+            max(case when component = 'cpu' then modelled_energy_kwh end) is not null
+            and max(case when component = 'other' then 1 else 0 end) = 0
     ),
 
     components as (
@@ -65,6 +67,8 @@ with
         select
             *,
             case
+                when missing_reason is not null
+                then null
                 when measured_energy_kwh is null
                 then modelled_energy_kwh
                 else
@@ -72,6 +76,8 @@ with
                     + coalesce((1 - covered_ratio) * modelled_energy_kwh, 0.0)
             end as energy_kwh,
             case
+                when missing_reason is not null
+                then null
                 when measured_energy_kwh is null
                 then modelled_arithmetic
                 when modelled_energy_kwh is null or covered_ratio = 1

@@ -61,12 +61,32 @@ with
             cast(null as double) as power_w_per_unit,
             cast(null as string) as power_arithmetic,
             'sum of the modelled components, for what no meter covered' as power_basis,
-            modelled_whole.it_energy_kwh as modelled_energy_kwh,
-            cast(modelled_whole.it_energy_kwh as string) as modelled_arithmetic,
+            -- What a facility meter missed is facility energy too.
+            modelled_whole.it_energy_kwh * case
+                when attempts_metered_whole.boundary = 'facility'
+                then modelled_whole.pue_ratio
+                else 1.0
+            end as modelled_energy_kwh,
+            case
+                when attempts_metered_whole.boundary = 'facility'
+                then
+                    concat(
+                        modelled_whole.it_energy_kwh, ' * ', modelled_whole.pue_ratio
+                    )
+                else cast(modelled_whole.it_energy_kwh as string)
+            end as modelled_arithmetic,
             cast(null as string) as power_factor_key,
             cast(null as string) as power_source_id,
             modelled_whole.hardware_origin,
-            modelled_whole.missing_reason
+            coalesce(
+                modelled_whole.missing_reason,
+                case
+                    when
+                        attempts_metered_whole.boundary = 'facility'
+                        and modelled_whole.pue_ratio is null
+                    then 'no_pue'
+                end
+            ) as missing_reason
         from modelled_whole
         inner join attempts_metered_whole using (run_id, attempt)
     ),
@@ -78,6 +98,10 @@ with
             coalesce(candidates.component, measured.component) as component,
 
             case
+                when
+                    coalesce(measured.covered_ratio, 0) < 0.95
+                    and candidates.missing_reason is not null
+                then 'missing'
                 when measured.covered_ratio >= 0.95
                 then 'measured'
                 when measured.measured_energy_kwh is not null
@@ -106,8 +130,10 @@ with
             candidates.power_factor_key,
             candidates.power_source_id,
             candidates.hardware_origin,
+            -- Where a meter leaves a hole and no model fills it, the whole is unknown.
             case
-                when measured.measured_energy_kwh is null then candidates.missing_reason
+                when coalesce(measured.covered_ratio, 0) < 0.95
+                then candidates.missing_reason
             end as missing_reason
         from candidates
         full outer join

@@ -39,6 +39,16 @@ with
         from components
     ),
 
+    components_explained as (
+        select
+            components_powered.*,
+            coalesce(
+                missing_reason,
+                case when power_w_per_unit is null then 'no_power_factor' end
+            ) as power_missing_reason
+        from components_powered
+    ),
+
     final as (
         select
             run_id,
@@ -46,7 +56,7 @@ with
             component,
 
             case
-                when missing_reason is not null
+                when power_missing_reason is not null
                 then 'missing'
                 when is_utilization_known
                 then 'utilization'
@@ -80,8 +90,8 @@ with
             power_factor_key,
             power_source_id,
             hardware_origin,
-            missing_reason
-        from components_powered
+            power_missing_reason as missing_reason
+        from components_explained
     )
 
 select *

@@ -3,8 +3,11 @@
 -- One row per run and attempt.
 with
     modelled as (select * from {{ ref("int_energy__components_modelled") }}),
+    attempts as (select * from {{ ref("int_runs__resources") }}),
+    times as (select * from {{ ref("int_runs__attempts") }}),
+    pue as (select * from {{ ref("int_carbon__pue") }}),
 
-    final as (
+    attempts_summed as (
         select
             run_id,
             attempt,
@@ -24,6 +27,18 @@ with
             max(missing_reason) as missing_reason
         from modelled
         group by run_id, attempt
+    ),
+
+    final as (
+        select attempts_summed.*, pue.pue_ratio
+        from attempts_summed
+        inner join attempts using (run_id, attempt)
+        inner join times using (run_id, attempt)
+        left join
+            pue
+            on attempts.provider_code = pue.provider_code
+            and attempts.region = pue.region
+            and year(times.started_at_utc) = pue.year
     )
 
 select *

@@ -13,7 +13,8 @@ with
             hardware_class,
             started_at_utc,
             status,
-            coalesce(facility_energy_kwh, duration_s / 3600.0) as size_for_median
+            facility_energy_kwh,
+            duration_s
         from runs
         where started_at_utc is not null
     ),
@@ -66,11 +67,12 @@ with
         select
             runs_in_buckets.run_id,
             successes.run_id as earlier_run_id,
+            successes.facility_energy_kwh,
+            successes.duration_s,
             count(*) over (partition by runs_in_buckets.run_id) as history_runs,
-            row_number() over (
+            count(successes.facility_energy_kwh) over (
                 partition by runs_in_buckets.run_id
-                order by successes.size_for_median, successes.run_id
-            ) as size_rank
+            ) as runs_with_energy
         from runs_in_buckets
         inner join
             successes
@@ -83,9 +85,26 @@ with
             >= runs_in_buckets.successes_before - runs_in_buckets.anomaly_window
     ),
 
+    -- Energy of some and hours of others are not compared: one measure for all.
+    history_ranked as (
+        select
+            *,
+            row_number() over (
+                partition by run_id
+                order by
+                    case
+                        when runs_with_energy = history_runs
+                        then facility_energy_kwh
+                        else duration_s
+                    end,
+                    earlier_run_id
+            ) as size_rank
+        from history
+    ),
+
     final as (
         select run_id, earlier_run_id as baseline_run_id, history_runs
-        from history
+        from history_ranked
         where size_rank = floor((history_runs + 1) / 2)
     )
 

@@ -22,10 +22,20 @@ with
     attempts_timed as (
         select
             *,
-            coalesce(
-                reported_duration_s,
-                {{ epoch_s("coalesce(reported_ended_at_utc, last_event_at_utc)") }}
-                - {{ epoch_s("started_at_utc") }}
+            -- Clocks of different machines differ: no run lasts less than no time.
+            greatest(
+                coalesce(
+                    finished_duration_s,
+                    case
+                        when finished_events > 0
+                        then
+                            {{ epoch_s("reported_ended_at_utc") }}
+                            - {{ epoch_s("started_at_utc") }}
+                    end,
+                    reported_duration_s,
+                    {{ epoch_s("last_event_at_utc") }} - {{ epoch_s("started_at_utc") }}
+                ),
+                case when started_at_utc is not null then 0.0 end
             ) as duration_s
         from attempts_started
     ),
@@ -41,9 +51,12 @@ with
                 when finished_events = 0
                 then null
                 else
-                    coalesce(
-                        reported_ended_at_utc,
-                        {{ add_seconds("started_at_utc", "duration_s") }}
+                    greatest(
+                        started_at_utc,
+                        coalesce(
+                            reported_ended_at_utc,
+                            {{ add_seconds("started_at_utc", "duration_s") }}
+                        )
                     )
             end as ended_at_utc,
 
@@ -51,9 +64,7 @@ with
             case
                 when finished_events = 0
                 then 'running'
-                when coalesce(reported_status, 'running') = 'running'
-                then 'succeeded'
-                else reported_status
+                else coalesce(finished_status, 'succeeded')
             end as status,
             owner,
             team,

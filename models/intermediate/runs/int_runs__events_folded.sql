@@ -3,44 +3,52 @@
 -- last one that was reported; a utilisation is the mean over time. One row per run
 -- and attempt.
 with
-    events as (select * from {{ ref("stg_run_events__events") }}),
-
-    events_received as (
-        select
-            *,
-            row_number() over (
-                partition by event_id
-                order by received_at_utc desc, source_file, source_row
-            ) as copy_rank
-        from events
-    ),
+    events as (select * from {{ ref("int_runs__events_once") }}),
 
     events_in_order as (
         select
             *,
             row_number() over (
                 partition by run_id, attempt
+                -- What `finished` says stands, however late a heartbeat arrives.
                 order by
+                    case event_type when 'finished' then 1 else 0 end,
                     event_at_utc,
-                    case
-                        event_type when 'started' then 0 when 'heartbeat' then 1 else 2
-                    end,
+                    case event_type when 'started' then 0 else 1 end,
                     event_id
             ) as event_rank,
             -- A utilisation is the mean since the event before, or since the start.
             epoch_seconds - coalesce(
                 lag(epoch_seconds) over (
-                    partition by run_id, attempt order by event_at_utc, event_id
+                    partition by run_id, attempt
+                    order by
+                        event_at_utc,
+                        case
+                            event_type
+                            when 'started'
+                            then 0
+                            when 'heartbeat'
+                            then 1
+                            else 2
+                        end,
+                        event_id
                 ),
                 {{ epoch_s("started_at_utc") }},
                 epoch_seconds - duration_s
             ) as interval_s
         from
             (
-                select *, {{ epoch_s("event_at_utc") }} as epoch_seconds
-                from events_received
-            )
-        where copy_rank = 1
+                select
+                    *,
+                    {{ epoch_s("event_at_utc") }} as epoch_seconds,
+                    case
+                        when event_type = 'finished' then status
+                    end as finished_status,
+                    case
+                        when event_type = 'finished' then duration_s
+                    end as finished_duration_s
+                from events
+            ) as events_told
     ),
 
     events_weighted as (
@@ -54,7 +62,7 @@ with
             attempt,
 
             {{ last_known("job_name", "event_rank") }} as job_name,
-            {{ last_known("status", "event_rank") }} as reported_status,
+            {{ last_known("finished_status", "event_rank") }} as finished_status,
             max(case when event_type = 'finished' then 1 else 0 end) as finished_events,
             {{ last_known("owner", "event_rank") }} as owner,
             {{ last_known("team", "event_rank") }} as team,
@@ -87,6 +95,8 @@ with
             ) as started_event_at_utc,
             {{ last_known("ended_at_utc", "event_rank") }} as reported_ended_at_utc,
             max(event_at_utc) as last_event_at_utc,
+            {{ last_known("finished_duration_s", "event_rank") }}
+            as finished_duration_s,
             {{ last_known("duration_s", "event_rank") }} as reported_duration_s,
 
             {{ exact_sum("cpu_utilization_ratio * weight_s") }}

@@ -13,7 +13,7 @@ with
                 ended_at_utc, {{ add_seconds("started_at_utc", "duration_s") }}
             ) as ended_at_utc
         from attempts
-        where started_at_utc is not null and duration_s > 0
+        where started_at_utc is not null and duration_s is not null
     ),
 
     attempts_timed as (

@@ -3,10 +3,28 @@ with
     attempt_hours as (select * from {{ ref("int_carbon__run_hours") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),
 
-    run_durations as (
-        select run_id, {{ exact_sum("duration_hours") }} as duration_hours
+    -- An attempt that took no time counts as a second, as its one hour does.
+    attempt_weights as (
+        select
+            run_id,
+            attempt,
+            case
+                when duration_hours > 0 then duration_hours else 1 / 3600.0
+            end as weight
         from attempts
-        group by run_id
+    ),
+
+    run_weights as (
+        select
+            attempt_weights.run_id, {{ exact_sum("attempt_weights.weight") }} as weight
+        from attempt_weights
+        inner join
+            (
+                select run_id, attempt from attempt_hours group by run_id, attempt
+            ) as timed
+            on attempt_weights.run_id = timed.run_id
+            and attempt_weights.attempt = timed.attempt
+        group by attempt_weights.run_id
     ),
 
     final as (
@@ -24,13 +42,19 @@ with
 
             {{
                 exact_sum(
-                    "attempt_hours.fraction_of_attempt * attempts.duration_hours / run_durations.duration_hours"
+                    "attempt_hours.fraction_of_attempt * attempt_weights.weight / run_weights.weight"
                 )
             }}
             as fraction_of_run,
-            {{ exact_sum("attempt_hours.facility_energy_kwh") }} as facility_energy_kwh,
-            {{ exact_sum("attempt_hours.emissions_location_g_co2e") }}
-            as emissions_location_g_co2e,
+            -- An unknown part makes the hour unknown.
+            case
+                when count(attempt_hours.facility_energy_kwh) = count(*)
+                then {{ exact_sum("attempt_hours.facility_energy_kwh") }}
+            end as facility_energy_kwh,
+            case
+                when count(attempt_hours.emissions_location_g_co2e) = count(*)
+                then {{ exact_sum("attempt_hours.emissions_location_g_co2e") }}
+            end as emissions_location_g_co2e,
             min(attempt_hours.grid_intensity_g_per_kwh) as lowest_g_per_kwh,
             max(attempt_hours.grid_intensity_g_per_kwh) as highest_g_per_kwh,
             max(attempt_hours.factor_age_years) as factor_age_years,
@@ -39,8 +63,8 @@ with
             min(attempt_hours.factor_source_id) as factor_source_id,
             min(attempt_hours.factor_published_on) as factor_published_on
         from attempt_hours
-        inner join attempts using (run_id, attempt)
-        inner join run_durations on attempt_hours.run_id = run_durations.run_id
+        inner join attempt_weights using (run_id, attempt)
+        inner join run_weights on attempt_hours.run_id = run_weights.run_id
         group by attempt_hours.run_id, attempt_hours.hour_start_utc
     )
 

@@ -88,6 +88,8 @@ with
             case
                 when runs_summed.facility_energy_kwh = 0
                 then 0.0
+                when runs_summed.facility_energy_kwh is null
+                then null
                 else hours_summed.emissions_location_g_co2e
             end as emissions_location_g_co2e,
 

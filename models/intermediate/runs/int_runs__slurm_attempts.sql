@@ -30,14 +30,75 @@ with
         where accounting_rows.step_id is null
     ),
 
+    allocations_in_order as (
+        select
+            *,
+            lag(job_name) over (
+                partition by cluster_name, job_id
+                order by
+                    submitted_at_utc,
+                    started_at_utc,
+                    delivery_id,
+                    source_file,
+                    source_row
+            ) as job_name_before,
+            lag(user_name) over (
+                partition by cluster_name, job_id
+                order by
+                    submitted_at_utc,
+                    started_at_utc,
+                    delivery_id,
+                    source_file,
+                    source_row
+            ) as user_name_before
+        from allocations
+        where copy_rank = 1
+    ),
+
+    -- Job ids start again when a controller is reset: another job or user under an id
+    -- that was
+    -- seen before is another run.
+    allocations_counted as (
+        select
+            *,
+            sum(
+                case
+                    when job_name_before <> job_name or user_name_before <> user_name
+                    then 1
+                    else 0
+                end
+            ) over (
+                partition by cluster_name, job_id
+                order by
+                    submitted_at_utc,
+                    started_at_utc,
+                    delivery_id,
+                    source_file,
+                    source_row
+                rows between unbounded preceding and current row
+            ) as ids_reused
+        from allocations_in_order
+    ),
+
     final as (
         select
             'slurm' as source,
-            concat('slurm:', cluster_name, ':', job_id) as run_id,
+            concat(
+                'slurm:',
+                cluster_name,
+                ':',
+                job_id,
+                case when ids_reused > 0 then concat('@', ids_reused + 1) else '' end
+            ) as run_id,
             cast(
                 row_number() over (
-                    partition by cluster_name, job_id
-                    order by submitted_at_utc, started_at_utc, source_file, source_row
+                    partition by cluster_name, job_id, ids_reused
+                    order by
+                        submitted_at_utc,
+                        started_at_utc,
+                        delivery_id,
+                        source_file,
+                        source_row
                 ) as bigint
             ) as attempt,
 
@@ -74,18 +135,26 @@ with
             site_name as region,
             cast(null as string) as zone,
             partition_name as instance_type,
-            cast(1 as bigint) as instance_count,
+            greatest(coalesce(node_count, 1), 1) as instance_count,
             cast(null as string) as resource_id,
-            cast(allocated_vcpus as double) as vcpus,
-            cast(allocated_memory_gib as double) as memory_gib,
+            allocated_vcpus
+            / cast(greatest(coalesce(node_count, 1), 1) as double) as vcpus,
+            allocated_memory_gib
+            / cast(greatest(coalesce(node_count, 1), 1) as double) as memory_gib,
             gpu_type as accelerator_model,
-            cast(allocated_gpus as double) as accelerator_count,
+            allocated_gpus
+            / cast(greatest(coalesce(node_count, 1), 1) as double) as accelerator_count,
             cast(1.0 as double) as accelerator_share,
 
             case when started_at_utc is null then 0.0 else elapsed_s end as duration_s,
-            least(
-                used_cpu_s / nullif(allocated_cpu_s, 0), 1.0
-            ) as cpu_utilization_ratio,
+            -- A running job's CPU time is not known before it ends.
+            case
+                when status = 'running' and used_cpu_s = 0
+                then null
+                when used_cpu_s > allocated_cpu_s
+                then 1.0
+                else used_cpu_s / nullif(allocated_cpu_s, 0)
+            end as cpu_utilization_ratio,
             -- gres/gpuutil is a peak, added up over the job's devices: not a mean.
             cast(null as double) as accelerator_utilization_ratio,
             allocated_cpu_s,
@@ -100,8 +169,7 @@ with
             job_id,
             nodes,
             consumed_energy_j as allocation_energy_j
-        from allocations
-        where copy_rank = 1
+        from allocations_counted
     )
 
 select *

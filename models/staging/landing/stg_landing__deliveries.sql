@@ -22,6 +22,9 @@ with
     deliveries_ranked as (
         select
             *,
+            min(received_at_utc) over (
+                partition by dataset, scope
+            ) as first_received_at_utc,
             row_number() over (
                 partition by dataset, scope
                 order by received_at_utc desc, delivery_id desc
@@ -38,6 +41,7 @@ with
             instance,
 
             received_at_utc,
+            first_received_at_utc,
 
             rows_in,
             rows_landed,

@@ -15,10 +15,15 @@ with
             cast(reading.to_at as timestamp) as to_at_utc,
 
             reading.method as meter,
-            coalesce(reading.boundary, 'component') as boundary,
+            case
+                when reading.component = 'all'
+                then coalesce(reading.boundary, 'node')
+                else 'component'
+            end as boundary,
 
             reading.energy_j / 3600000.0 as energy_kwh,
 
+            events.delivery_id,
             events.source_file,
             events.source_row
         from events {{ unnested("events.energy", "readings", "reading") }}

@@ -18,7 +18,8 @@ with
                 cast(landed.event_time as timestamp),
                 cast(landed.ended_at as timestamp),
                 cast(landed.started_at as timestamp),
-                deliveries.received_at_utc
+                -- An event without a time keeps the time its file was first received.
+                deliveries.first_received_at_utc
             ) as event_at_utc,
             cast(landed.started_at as timestamp) as started_at_utc,
             cast(landed.ended_at as timestamp) as ended_at_utc,
