@@ -20,15 +20,16 @@ with
             case
                 when is_run_resource
                 then 'run'
-                when allocation_hint = 'shared'
+                when allocation_hint = 'shared' or is_unused_commitment
                 then 'shared'
                 when allocation_hint = 'ml'
                 then 'unallocated'
                 else 'not_ml'
             end as allocation,
 
-            {{ exact_sum("facility_energy_kwh") }} as x_energy_kwh,
-            {{ exact_sum("emissions_location_g_co2e") }} as x_emissions_location_g_co2e,
+            {{ exact_sum("facility_energy_kwh", 12) }} as x_energy_kwh,
+            {{ exact_sum("emissions_location_g_co2e", 12) }}
+            as x_emissions_location_g_co2e,
             cast(null as double) as x_emissions_market_g_co2e,
             cast(null as double) as x_emissions_embodied_g_co2e,
             cast(sum(effective_cost_exact) as double) as effective_cost,

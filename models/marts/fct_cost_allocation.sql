@@ -5,12 +5,11 @@
 with
     daily as (select * from {{ ref("fct_billing_daily") }}),
     billed as (select * from {{ ref("int_cost__billed_resources") }}),
-    providers as (select * from {{ ref("providers") }}),
 
     parts as (
         select
             billed.billing_period_date as billing_period,
-            coalesce(providers.provider_code, lower(billed.provider_name)) as provider,
+            billed.provider_code as provider,
             billed.sub_account_id,
             'run' as allocation,
             billed.run_id,
@@ -18,7 +17,6 @@ with
             billed.effective_cost_exact,
             billed.billing_currency as cost_currency
         from billed
-        left join providers on lower(billed.provider_name) = providers.provider_name_key
         union all
         select
             daily.billing_period_date as billing_period,

@@ -10,6 +10,7 @@ with
     constants as (select * from {{ ref("int_energy__power_constants") }}),
     pue as (select * from {{ ref("int_carbon__pue") }}),
     intensity as (select * from {{ ref("int_carbon__yearly_intensity") }}),
+    places as (select * from {{ ref("int_carbon__places") }}),
 
     lines_classified as (
         select
@@ -35,11 +36,11 @@ with
         from daily_lines
         left join
             classes
-            on daily_lines.provider_code = classes.provider_code
+            on coalesce(daily_lines.provider_code, '') = classes.provider_code
             and coalesce(daily_lines.service_name, '') = classes.service_name
             and daily_lines.sku_text = classes.sku_text
             and coalesce(daily_lines.unit_key, '') = classes.unit_key
-            and daily_lines.charge_category = classes.charge_category
+            and coalesce(daily_lines.charge_category, '') = classes.charge_category
             and coalesce(daily_lines.sku_price_details_json, '')
             = classes.sku_price_details_json
         left join
@@ -62,7 +63,7 @@ with
                 when energy_rule = 'vcpu_hours' and dimension = 'hours'
                 then quantity * vcpu_w / 1000
                 when energy_rule = 'memory_gib_hours' and dimension = 'gb_hours'
-                then quantity * constants.memory_w_per_gib / 1000
+                then quantity / 1.073741824 * constants.memory_w_per_gib / 1000
                 when energy_rule = 'storage_ssd' and dimension = 'gb_hours'
                 then quantity / 1000 * constants.storage_ssd_wh_per_tb_hour / 1000
                 when energy_rule = 'storage_hdd' and dimension = 'gb_hours'
@@ -78,32 +79,15 @@ with
         cross join constants
     ),
 
-    final as (
+    lines_with_factors as (
         select
             lines_with_it_energy.*,
-
             -- Networks outside the data centre have no PUE of its own.
-            it_energy_kwh * case
-                when energy_rule like 'network%' then 1.0 else pue.pue_ratio
-            end as facility_energy_kwh,
-            it_energy_kwh
-            * case when energy_rule like 'network%' then 1.0 else pue.pue_ratio end
-            * intensity.intensity_g_per_kwh as emissions_location_g_co2e,
-
             case
-                when energy_rule like 'none:%'
-                then substr(energy_rule, 6)
-                when energy_rule = 'instance_hours' and instance_type is null
-                then 'unknown_instance_type'
-                when energy_rule = 'instance_hours' and machine_w is null
-                then coalesce(machine_missing_reason, 'unknown_instance_type')
-                when it_energy_kwh is null
-                then 'unknown_unit'
-                when pue.pue_ratio is null and energy_rule not like 'network%'
-                then 'unknown_region'
-                when intensity.intensity_g_per_kwh is null
-                then 'unknown_region'
-            end as missing_reason
+                when energy_rule like 'network%' then 1.0 else pue.pue_ratio
+            end as pue_ratio,
+            intensity.intensity_g_per_kwh,
+            places.region is not null as is_known_place
         from lines_with_it_energy
         left join
             pue
@@ -115,6 +99,36 @@ with
             on lines_with_it_energy.provider_code = intensity.provider_code
             and lines_with_it_energy.region = intensity.region
             and year(lines_with_it_energy.usage_date) = intensity.year
+        left join
+            places
+            on lines_with_it_energy.provider_code = places.provider_code
+            and lines_with_it_energy.region = places.region
+    ),
+
+    final as (
+        select
+            *,
+            it_energy_kwh * pue_ratio as facility_energy_kwh,
+            it_energy_kwh
+            * pue_ratio
+            * intensity_g_per_kwh as emissions_location_g_co2e,
+            case
+                when energy_rule like 'none:%'
+                then substr(energy_rule, 6)
+                when energy_rule = 'instance_hours' and instance_type is null
+                then 'unknown_instance_type'
+                when energy_rule = 'instance_hours' and machine_w is null
+                then coalesce(machine_missing_reason, 'no_power_factor')
+                when it_energy_kwh is null
+                then 'unknown_unit'
+                when not is_known_place
+                then 'unknown_region'
+                when pue_ratio is null
+                then 'no_pue'
+                when intensity_g_per_kwh is null
+                then 'no_grid_factor'
+            end as missing_reason
+        from lines_with_factors
     )
 
 select *

@@ -5,16 +5,23 @@
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
     rules as (select * from {{ ref("billing_line_rules") }}),
+    units as (select * from {{ ref("consumed_units") }}),
 
     skus as (
         select
-            provider_code,
-            coalesce(service_name, '') as service_name,
-            sku_text,
-            coalesce(unit_key, '') as unit_key,
-            charge_category,
-            coalesce(sku_price_details_json, '') as sku_price_details_json
+            coalesce(daily_lines.provider_code, '') as provider_code,
+            coalesce(daily_lines.service_name, '') as service_name,
+            daily_lines.sku_text,
+            coalesce(daily_lines.unit_key, '') as unit_key,
+            -- However hours are written, a rule may call them hours.
+            concat(
+                coalesce(daily_lines.unit_key, ''),
+                case when units.dimension = 'hours' then ' hours' else '' end
+            ) as unit_text,
+            coalesce(daily_lines.charge_category, '') as charge_category,
+            coalesce(daily_lines.sku_price_details_json, '') as sku_price_details_json
         from daily_lines
+        left join units on daily_lines.unit_key = units.unit_key
         group by all
     ),
 
@@ -41,7 +48,10 @@ with
             on skus.provider_code like rules.provider_code
             and lower(skus.service_name) like rules.service_name_like
             and skus.sku_text like rules.text_like
-            and skus.unit_key like rules.consumed_unit_like
+            and (
+                skus.unit_key like rules.consumed_unit_like
+                or skus.unit_text like rules.consumed_unit_like
+            )
             and skus.charge_category like rules.charge_category
     ),
 

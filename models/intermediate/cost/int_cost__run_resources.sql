@@ -1,15 +1,9 @@
--- Resources of the bill that belonged to one run alone, and when. One row per resource.
+-- Resources of the bill that belonged to one run alone. One row per resource.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
 
     final as (
-        select
-            resource_id,
-
-            min(started_at_utc) as started_at_utc,
-            max({{ add_seconds("started_at_utc", "duration_s") }}) as stopped_at_utc,
-
-            max(run_id) as run_id
+        select resource_id, max(run_id) as run_id
         from attempts
         where resource_id is not null and duration_s > 0
         group by resource_id

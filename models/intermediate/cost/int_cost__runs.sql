@@ -37,10 +37,9 @@ with
         left join runs_at_site_rate on attempts.run_id = runs_at_site_rate.run_id
     ),
 
-    final as (
+    runs_with_method as (
         select
-            run_id,
-
+            *,
             case
                 when
                     billed_cost is not null
@@ -50,21 +49,28 @@ with
                 when site_cost is not null and price_currency = reporting_currency
                 then 'site_rate'
                 else 'missing'
-            end as cost_method,
+            end as cost_method
+        from runs_costed
+    ),
+
+    final as (
+        select
+            run_id,
+
+            cost_method,
             reporting_currency as cost_currency,
 
             case
-                when
-                    billed_cost is not null
-                    and currencies = 1
-                    and billing_currency = reporting_currency
+                cost_method
+                when 'billed_resource'
                 then billed_cost
-                when site_cost is not null and price_currency = reporting_currency
+                when 'site_rate'
                 then site_cost
             end as effective_cost,
 
             case
-                when billed_cost is not null
+                cost_method
+                when 'billed_resource'
                 then
                     concat(
                         one_line,
@@ -74,21 +80,17 @@ with
                             else ''
                         end
                     )
-                else site_origin
+                when 'site_rate'
+                then site_origin
             end as cost_origin,
             case
-                when
-                    billed_cost is not null
-                    and currencies = 1
-                    and billing_currency = reporting_currency
-                then null
-                when site_cost is not null and price_currency = reporting_currency
+                when cost_method <> 'missing'
                 then null
                 when billed_cost is not null or site_cost is not null
                 then 'no_exchange_rate'
                 else 'no_bill_and_no_rate'
             end as missing_cost_reason
-        from runs_costed
+        from runs_with_method
     )
 
 select *

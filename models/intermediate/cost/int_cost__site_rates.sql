@@ -5,41 +5,46 @@ with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     sites as (select * from {{ ref("stg_settings__sites") }}),
 
-    final as (
+    attempts_rated as (
         select
             attempts.run_id,
-            max(sites.price_currency) as price_currency,
-            {{
-                exact_sum(
-                    "attempts.duration_hours * attempts.instance_count * case"
-                    ~ " when attempts.accelerators_per_instance > 0"
-                    ~ " then attempts.accelerators_per_instance * attempts.accelerator_share * sites.price_per_device_hour"
-                    ~ " else attempts.vcpus_per_instance * sites.price_per_vcpu_hour end"
-                )
-            }}
-            as effective_cost,
-            max(
-                case
-                    when attempts.accelerators_per_instance > 0
-                    then
-                        concat(
-                            'settings: sites.',
-                            sites.site_name,
-                            '.price_per_device_hour = ',
-                            sites.price_per_device_hour
-                        )
-                    else
-                        concat(
-                            'settings: sites.',
-                            sites.site_name,
-                            '.price_per_vcpu_hour = ',
-                            sites.price_per_vcpu_hour
-                        )
-                end
-            ) as cost_origin
+            sites.price_currency,
+            case
+                when attempts.accelerators_per_instance > 0
+                then 'price_per_device_hour'
+                else 'price_per_vcpu_hour'
+            end as price_name,
+            case
+                when attempts.accelerators_per_instance > 0
+                then sites.price_per_device_hour
+                else sites.price_per_vcpu_hour
+            end as price,
+            case
+                when attempts.accelerators_per_instance > 0
+                then attempts.accelerators_per_instance * attempts.accelerator_share
+                else attempts.vcpus_per_instance
+            end
+            * attempts.instance_count
+            * attempts.duration_hours as priced_hours,
+            sites.site_name
         from attempts
         inner join sites on attempts.site_name = sites.site_name
-        group by attempts.run_id
+    ),
+
+    final as (
+        select
+            run_id,
+            max(price_currency) as price_currency,
+            -- An attempt without a price makes the run's cost unknown.
+            case
+                when count(priced_hours * price) = count(*)
+                then {{ exact_sum("priced_hours * price") }}
+            end as effective_cost,
+            max(
+                concat('settings: sites.', site_name, '.', price_name, ' = ', price)
+            ) as cost_origin
+        from attempts_rated
+        group by run_id
     )
 
 select *
