@@ -5,6 +5,7 @@
 -- resource caused it. One row per day and combination of the keys.
 with
     charges as (select * from {{ ref("int_billing__charges_attributed") }}),
+    providers as (select * from {{ ref("providers") }}),
 
     charges_keyed as (
         select
@@ -21,7 +22,7 @@ with
         select
             usage_date,
             billing_period_date,
-            provider_code,
+            provider_name,
             billing_account_id,
             sub_account_id,
             service_name,
@@ -47,12 +48,22 @@ with
 
     final as (
         select
-            *,
+            charges_added.*,
+            coalesce(
+                providers.provider_code, lower(charges_added.provider_name)
+            ) as provider_code,
             lower(
-                concat(coalesce(sku_meter, ''), ' ', coalesce(charge_description, ''))
+                concat(
+                    coalesce(charges_added.sku_meter, ''),
+                    ' ',
+                    coalesce(charges_added.charge_description, '')
+                )
             ) as sku_text,
-            lower(consumed_unit) as unit_key
+            lower(charges_added.consumed_unit) as unit_key
         from charges_added
+        left join
+            providers
+            on lower(charges_added.provider_name) = providers.provider_name_key
     )
 
 select *

@@ -2,21 +2,26 @@
 -- One row per run, billing period, provider, sub-account and currency.
 with
     charges as (select * from {{ ref("int_billing__charges_attributed") }}),
+    providers as (select * from {{ ref("providers") }}),
 
     final as (
         select
-            run_id,
-            billing_period_date,
-            provider_code,
-            sub_account_id,
-            billing_currency,
+            charges.run_id,
+            charges.billing_period_date,
+            coalesce(
+                providers.provider_code, lower(charges.provider_name)
+            ) as provider_code,
+            charges.sub_account_id,
+            charges.billing_currency,
 
-            sum(effective_cost) as effective_cost_exact,
+            sum(charges.effective_cost) as effective_cost_exact,
 
-            min(concat(source_file, ' row ', source_row)) as one_line,
+            min(concat(charges.source_file, ' row ', charges.source_row)) as one_line,
             count(*) as line_rows
         from charges
-        where run_id is not null
+        left join
+            providers on lower(charges.provider_name) = providers.provider_name_key
+        where charges.run_id is not null
         group by all
     )
 
