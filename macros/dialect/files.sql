@@ -1,10 +1,9 @@
-{# Which delivery a landed row belongs to: the name of the file it was read from. #}
-{% macro delivery_id_of_row(relation_alias) %}
-    {{ return(adapter.dispatch("delivery_id_of_row", "observatory")(relation_alias)) }}
+{# Which delivery a landed row belongs to: the name of the file it is read from. Only where the landed
+   files themselves are selected from. #}
+{% macro delivery_id_of_file() %}
+    {{ return(adapter.dispatch("delivery_id_of_file", "observatory")()) }}
 {% endmacro %}
-{% macro default__delivery_id_of_row(relation_alias) %}
-    parse_filename({{ relation_alias }}.filename, true)
-{% endmacro %}
-{% macro spark__delivery_id_of_row(relation_alias) %}
+{% macro default__delivery_id_of_file() %} parse_filename(filename, true){% endmacro %}
+{% macro spark__delivery_id_of_file() %}
     regexp_extract(_metadata.file_name, '^(.*)[.]parquet$', 1)
 {% endmacro %}

@@ -1,6 +1,5 @@
 -- Runs against three times the usual of the same job on the same hardware, with the
--- cause.
--- One row per run and metric.
+-- cause. One row per run and metric.
 with
     comparisons as (select * from {{ ref("int_kpi__runs_against_baseline") }}),
     settings as (select * from {{ ref("int_settings__parameters") }}),

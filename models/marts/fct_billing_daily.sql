@@ -1,9 +1,7 @@
--- The bill by day, with the energy and emissions of its lines and to whom they
--- belong. In the
--- billing currency. One row per day, provider, accounts, service, region, charge
--- category,
--- allocation, resource class, instance type, energy method, missing reason and
--- currency.
+-- The bill by day, with the energy and emissions of its lines and to whom they belong.
+-- In the billing currency. One row per day, provider, accounts, service, region, charge
+-- category, allocation, resource class, instance type, energy method, missing reason,
+-- billing period and currency.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
 

@@ -1,7 +1,6 @@
 -- The bill by period and by whom it belongs to; Σ over allocations = the bill. In the
--- billing
--- currency. One row per billing period, provider, sub-account, allocation, run and
--- currency.
+-- billing currency. One row per billing period, provider, sub-account, allocation, run
+-- and currency.
 with
     daily as (select * from {{ ref("fct_billing_daily") }}),
     billed as (select * from {{ ref("int_cost__billed_resources") }}),

@@ -1,6 +1,5 @@
 -- How complete the data is. Rows count on the day they were received, runs on the day
--- they
--- started. One row per day and source.
+-- they started. One row per day and source.
 with
     deliveries as (select * from {{ ref("stg_landing__deliveries") }}),
     runs as (select * from {{ ref("int_runs__runs") }}),

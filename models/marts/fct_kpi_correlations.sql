@@ -1,5 +1,5 @@
--- How KPIs go with cost, carbon, energy and time. One row per scope, KPI and
--- quantity. Typed and empty until its work is done.
+-- How KPIs go with cost, carbon, energy and time. One row per scope, KPI and quantity.
+-- Typed and empty until its work is done.
 {{
     empty_mart(
         [

@@ -1,5 +1,5 @@
--- Model versions with what they took and what they are worth. One row per model
--- version and KPI. Typed and empty until its work is done.
+-- Model versions with what they took and what they are worth. One row per model version
+-- and KPI. Typed and empty until its work is done.
 {{
     empty_mart(
         [

@@ -1,5 +1,5 @@
--- What to change, with what it would save. One row per recommendation. Typed and
--- empty until its work is done.
+-- What to change, with what it would save. One row per recommendation. Typed and empty
+-- until its work is done.
 {{
     empty_mart(
         [

@@ -1,5 +1,5 @@
--- What changed in published months, and why. One row per month, metric, cause and
--- pair of versions. Typed and empty until its work is done.
+-- What changed in published months, and why. One row per month, metric, cause and pair
+-- of versions. Typed and empty until its work is done.
 {{
     empty_mart(
         [

@@ -1,6 +1,5 @@
 -- Every input of a run's energy, with its origin and the arithmetic: what `explain`
--- prints.
--- One row per run, attempt and component.
+-- prints. One row per run, attempt and component.
 with
     components as (select * from {{ ref("int_energy__components_before_pue") }}),
 

@@ -1,7 +1,6 @@
--- Every yearly grid factor that a place could take in a year, known at the as-of
--- time: a site's own,
--- its region's, its subdivision's, its country's, of that year and earlier.
--- One row per provider, region, year and factor.
+-- Every yearly grid factor that a place could take in a year, known at the as-of time:
+-- a site's own, its region's, its subdivision's, its country's, of that year and
+-- earlier. One row per provider, region, year and factor.
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),

@@ -1,6 +1,5 @@
--- Places where energy is used, with what is needed to find their factors: cloud
--- regions and sites.
--- One row per provider and region.
+-- Places where energy is used, with what is needed to find their factors: cloud regions
+-- and sites. One row per provider and region.
 with
     regions as (select * from {{ ref("cloud_regions") }}),
     sites as (select * from {{ ref("stg_settings__sites") }}),

@@ -1,6 +1,5 @@
 -- Power usage effectiveness. The year goes first (the one asked for, else the latest
--- before it),
--- then the rung. One row per provider, region and year.
+-- before it), then the rung. One row per provider, region and year.
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),

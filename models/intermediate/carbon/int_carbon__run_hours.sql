@@ -1,5 +1,5 @@
--- Facility energy and location-based emissions of attempts, hour by hour.
--- One row per run, attempt and hour.
+-- Facility energy and location-based emissions of attempts, hour by hour. One row per
+-- run, attempt and hour.
 with
     hours as (select * from {{ ref("int_runs__hours") }}),
     energy as (select * from {{ ref("int_energy__attempts") }}),

@@ -1,6 +1,5 @@
--- The yearly part of the factor ladder. The rung goes first, then the nearest year
--- not after the
--- one asked for, then the newest version known at the as-of time. One row per
+-- The yearly part of the factor ladder. The rung goes first, then the nearest year not
+-- after the one asked for, then the newest version known at the as-of time. One row per
 -- provider, region and year.
 with
     candidates as (select * from {{ ref("int_carbon__intensity_candidates") }}),

@@ -1,6 +1,6 @@
--- Charges with the run whose own resource caused them: usage of the resource while
--- one of the run's
--- attempts had it. Taxes, credits and refunds stay with nobody. One row per charge.
+-- Charges with the run whose own resource caused them: usage of the resource while one
+-- of the run's attempts had it. Taxes, credits and refunds stay with nobody. One row
+-- per charge.
 {{ config(materialized="view") }}
 with
     charges as (select * from {{ ref("stg_focus__charges") }}),

@@ -1,8 +1,6 @@
--- Billing rows of one kind added up per day: one pass over the bill, after which it
--- is small.
--- A row keeps what decides its energy (service, SKU, unit, region) and whether a
--- run's own
--- resource caused it. One row per day and combination of the keys.
+-- Billing rows of one kind added up per day: one pass over the bill, after which it is
+-- small. A row keeps what decides its energy (service, SKU, unit, region) and whether a
+-- run's own resource caused it. One row per day and combination of the keys.
 with
     charges as (select * from {{ ref("int_billing__charges_attributed") }}),
     providers as (select * from {{ ref("providers") }}),

@@ -1,7 +1,6 @@
 -- What kind of resource a SKU is, by the first rule of billing_line_rules that fits,
--- and the
--- machine it names. One row per provider, service, SKU text, unit, charge category
--- and SKU detail.
+-- and the machine it names. One row per provider, service, SKU text, unit, charge
+-- category and SKU detail.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
     rules as (select * from {{ ref("billing_line_rules") }}),

@@ -1,5 +1,5 @@
--- What the bill charges for the runs' own resources while the runs used them.
--- One row per run, billing period, provider, sub-account and currency.
+-- What the bill charges for the runs' own resources while the runs used them. One row
+-- per run, billing period, provider, sub-account and currency.
 with
     charges as (select * from {{ ref("int_billing__charges_attributed") }}),
     providers as (select * from {{ ref("providers") }}),

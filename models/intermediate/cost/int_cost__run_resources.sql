@@ -1,6 +1,6 @@
--- Resources of the bill that belonged to one run alone, and when: attempts less than
--- a day apart are
--- one tenure, so no charge of a day or less meets two. One row per resource and tenure.
+-- Resources of the bill that belonged to one run alone, and when: attempts less than a
+-- day apart are one tenure, so no charge of a day or less meets two. One row per
+-- resource and tenure.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
 

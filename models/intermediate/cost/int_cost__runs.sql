@@ -1,6 +1,5 @@
 -- Cost of each run by the best rung there is: `billed_resource`, `site_rate`,
--- `missing`.
--- One row per run.
+-- `missing`. One row per run.
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     billed as (select * from {{ ref("int_cost__billed_resources") }}),

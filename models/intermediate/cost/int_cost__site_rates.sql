@@ -1,6 +1,5 @@
--- Runs on sites at the price their owner configured: by the accelerator-hour where
--- they hold
--- accelerators, else by the vCPU-hour. One row per run on a site.
+-- Runs on sites at the price their owner configured: by the accelerator-hour where they
+-- hold accelerators, else by the vCPU-hour. One row per run on a site.
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     sites as (select * from {{ ref("stg_settings__sites") }}),

@@ -1,6 +1,5 @@
--- Accelerators with the power of one at 0, 10, 50 and 100 % utilisation by g(u), and
--- in training
--- where that was published. One row per accelerator model.
+-- Accelerators with the power of one at 0, 10, 50 and 100 % utilisation by g(u), and in
+-- training where that was published. One row per accelerator model.
 with
     accelerators as (select * from {{ ref("accelerators") }}),
     constants as (select * from {{ ref("int_energy__power_constants") }}),

@@ -3,9 +3,8 @@
 with
     candidates_compared as (select * from {{ ref("int_energy__components_compared") }}),
 
-    -- RAPL sees packages and DRAM, the model the whole server: the difference is
-    -- fans, board and
-    -- power supply, as far as the meters reach.
+    -- RAPL sees packages and DRAM, the model the whole server: the difference is fans,
+    -- board and power supply, as far as the meters reach.
     others as (
         select
             run_id,

@@ -1,6 +1,5 @@
 -- IT energy of each component: what a facility meter saw has counted the cooling
--- already.
--- One row per run, attempt and component.
+-- already. One row per run, attempt and component.
 with
     components as (select * from {{ ref("int_energy__components") }}),
     attempts as (select * from {{ ref("int_energy__attempts") }}),

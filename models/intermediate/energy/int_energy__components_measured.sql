@@ -1,7 +1,6 @@
 -- What meters saw of each component. A wider boundary (facility before node before
--- component) wins
--- where it covers as much of the attempt as the narrower ones. One row per run,
--- attempt and component.
+-- component) wins where it covers as much of the attempt as the narrower ones. One row
+-- per run, attempt and component.
 with
     readings as (select * from {{ ref("int_energy__readings_once") }}),
     resources as (select * from {{ ref("int_runs__resources") }}),
@@ -29,9 +28,8 @@ with
             components_metered.component,
             components_metered.meter,
             components_metered.measured_energy_kwh,
-            -- Device-seconds measured over device-seconds allocated. How many
-            -- packages a machine
-            -- has is known only from the machines that were seen.
+            -- Device-seconds measured over device-seconds allocated. How many packages
+            -- a machine has is known only from the machines that were seen.
             components_metered.metered_device_s / nullif(
                 resources.duration_hours
                 * 3600.0

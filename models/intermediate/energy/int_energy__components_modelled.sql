@@ -1,6 +1,5 @@
 -- What the power model says each component used, were there no meter. Rungs
--- `utilization`,
--- `allocation` and `missing`. One row per run, attempt and component.
+-- `utilization`, `allocation` and `missing`. One row per run, attempt and component.
 with
     processors as (select * from {{ ref("int_energy__cpu_load") }}),
     memories as (select * from {{ ref("int_energy__memory_load") }}),

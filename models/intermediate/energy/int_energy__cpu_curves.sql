@@ -1,7 +1,6 @@
 -- The power curve that is preferred for a processor, known at the as-of time: by
--- precedence of the
--- method, then the newest. '*' stands for a processor nobody knows. One row per
--- microarchitecture and provider scope.
+-- precedence of the method, then the newest. '*' stands for a processor nobody knows.
+-- One row per microarchitecture and provider scope.
 with
     cpu_power as (select * from {{ ref("cpu_power") }}),
 

@@ -1,5 +1,5 @@
--- Processors of attempts, their load and the curve it is read from. One row per run
--- and attempt.
+-- Processors of attempts, their load and the curve it is read from. One row per run and
+-- attempt.
 with
     resources as (select * from {{ ref("int_runs__resources") }}),
     constants as (select * from {{ ref("int_energy__power_constants") }}),

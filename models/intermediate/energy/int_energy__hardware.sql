@@ -1,7 +1,6 @@
 -- Machines with the power of their processor and the memory that its coefficient does
--- not hold.
--- hardware_key '*' is a machine of unknown processor. One row per provider, site and
--- hardware key.
+-- not hold. hardware_key '*' is a machine of unknown processor. One row per provider,
+-- site and hardware key.
 with
     catalogue as (select * from {{ ref("int_energy__hardware_catalogue") }}),
     curves as (select * from {{ ref("int_energy__cpu_curves") }}),

@@ -1,6 +1,5 @@
 -- Machines that can be rented or that a site owns, as their seller or owner describes
--- them.
--- One row per provider, site and hardware key (the type's name in lower case).
+-- them. One row per provider, site and hardware key (the type's name in lower case).
 with
     instance_types as (select * from {{ ref("instance_types") }}),
     hosts as (select * from {{ ref("stg_settings__hosts") }}),

@@ -1,6 +1,5 @@
 -- Power of a whole machine at the default utilisations of an unknown workload: what a
--- bill's
--- machine-hour is worth in energy. One row per provider, site and hardware key.
+-- bill's machine-hour is worth in energy. One row per provider, site and hardware key.
 with
     hardware as (select * from {{ ref("int_energy__hardware") }}),
     accelerators as (select * from {{ ref("int_energy__accelerators") }}),

@@ -1,7 +1,6 @@
 -- Readings of meters with the same joule left in once: of readings of one device that
--- overlap, the
--- later ones keep only the part that no earlier one covered. One row per reading with
--- a part of its own.
+-- overlap, the later ones keep only the part that no earlier one covered. One row per
+-- reading with a part of its own.
 with
     readings_told as (select * from {{ ref("stg_run_events__energy_readings") }}),
     events as (select * from {{ ref("int_runs__events_once") }}),

@@ -1,8 +1,6 @@
 -- Node energy that Slurm's plugin gave to a job which had its nodes to itself. Slurm
--- charges a
--- node's whole energy to every job on it, so a shared node's figure says nothing
--- about one job.
--- One row per run and attempt.
+-- charges a node's whole energy to every job on it, so a shared node's figure says
+-- nothing about one job. One row per run and attempt.
 with
     attempts as (select * from {{ ref("int_runs__slurm_attempts") }}),
     accounting_rows as (select * from {{ ref("stg_slurm__accounting_rows") }}),

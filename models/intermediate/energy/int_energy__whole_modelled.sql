@@ -1,6 +1,5 @@
--- The modelled components of an attempt together, to stand beside a meter of the
--- whole node.
--- One row per run and attempt.
+-- The modelled components of an attempt together, to stand beside a meter of the whole
+-- node. One row per run and attempt.
 with
     modelled as (select * from {{ ref("int_energy__components_modelled") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),

@@ -1,7 +1,6 @@
 -- The usual run of each job: the run of median energy (by duration where energy is
--- unknown; the
--- lower of the two middle ones) among its last successful runs before. One row per
--- run that has a history.
+-- unknown; the lower of the two middle ones) among its last successful runs before. One
+-- row per run that has a history.
 with
     runs as (select * from {{ ref("int_runs__runs") }}),
     settings as (select * from {{ ref("int_settings__parameters") }}),
@@ -35,8 +34,8 @@ with
     ),
 
     -- Twenty and twenty: the last `window` successes of a run lie in two neighbouring
-    -- buckets, so
-    -- the join is on equality and never compares all runs of a job with one another.
+    -- buckets, so the join is on equality and never compares all runs of a job with one
+    -- another.
     successes as (
         select
             runs_counted.*,

@@ -1,7 +1,6 @@
 -- Attempts of all job sources, one shape. Where a job of a scheduler also sent events
--- under the same
--- run id, the scheduler tells when and on what it ran, the events who and what for.
--- One row per run and attempt.
+-- under the same run id, the scheduler tells when and on what it ran, the events who
+-- and what for. One row per run and attempt.
 with
     told as (select * from {{ ref("int_runs__event_attempts") }}),
     jobs as (select * from {{ ref("int_runs__slurm_attempts") }}),

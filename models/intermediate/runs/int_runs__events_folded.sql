@@ -1,7 +1,6 @@
 -- Started, heartbeat and finished events folded to what is known of the attempt. A
--- value is the
--- last one that was reported; a utilisation is the mean over time. One row per run
--- and attempt.
+-- value is the last one that was reported; a utilisation is the mean over time. One row
+-- per run and attempt.
 with
     events as (select * from {{ ref("int_runs__events_once") }}),
 

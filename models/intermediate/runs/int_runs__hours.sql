@@ -1,6 +1,5 @@
 -- Attempts split over the hours of UTC they touch. The fractions of an attempt add up
--- to one.
--- One row per run, attempt and hour.
+-- to one. One row per run, attempt and hour.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
 

@@ -1,5 +1,5 @@
--- What is known of each run's latest attempt: who, what, where, on which hardware.
--- One row per run.
+-- What is known of each run's latest attempt: who, what, where, on which hardware. One
+-- row per run.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     resources as (select * from {{ ref("int_runs__resources") }}),

@@ -1,6 +1,5 @@
 -- Where each attempt ran: provider, site and machine, inferred where the job did not
--- say.
--- One row per run and attempt.
+-- say. One row per run and attempt.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     providers as (select * from {{ ref("providers") }}),

@@ -1,6 +1,5 @@
--- What each attempt held of which machine. What the job says goes before what its
--- type says.
--- One row per run and attempt.
+-- What each attempt held of which machine. What the job says goes before what its type
+-- says. One row per run and attempt.
 with
     attempts as (select * from {{ ref("int_runs__located") }}),
     hardware as (select * from {{ ref("int_energy__hardware") }}),
@@ -25,8 +24,8 @@ with
             attempts_keyed.*,
 
             hardware.cpu_microarchitecture,
-            -- A machine's own list knows its accelerator more exactly than a short
-            -- name does.
+            -- A machine's own list knows its accelerator more exactly than a short name
+            -- does.
             coalesce(
                 hardware.accelerator_model,
                 aliases.accelerator_model,

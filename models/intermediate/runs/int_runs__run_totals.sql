@@ -1,6 +1,5 @@
 -- Totals of runs over their attempts and hours. A total is null as soon as a part is
--- unknown.
--- One row per run.
+-- unknown. One row per run.
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     times as (select * from {{ ref("int_runs__attempts") }}),

@@ -1,5 +1,5 @@
--- Runs with what they used, emitted and cost, attempts and hours added up. One row
--- per run.
+-- Runs with what they used, emitted and cost, attempts and hours added up. One row per
+-- run.
 with
     latest_attempts as (select * from {{ ref("int_runs__latest_attempts") }}),
     totals as (select * from {{ ref("int_runs__run_totals") }}),

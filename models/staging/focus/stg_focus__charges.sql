@@ -1,6 +1,9 @@
 -- Billing rows in FOCUS, our names and units. One row per charge.
 with
-    landed as (select * from {{ source("landing", "focus__charges") }}),
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "focus__charges") }}
+    ),
     deliveries as (
         select *
         from {{ ref("stg_landing__deliveries") }}
@@ -44,8 +47,7 @@ with
             deliveries.delivery_id,
             deliveries.received_at_utc
         from landed
-        inner join
-            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
     )
 
 select *

@@ -1,7 +1,10 @@
 -- Rows refused by their contract, in the current deliveries. One row per rejected row
 -- or file.
 with
-    rejected as (select * from {{ source("landing", "_rejected") }}),
+    rejected as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "_rejected") }}
+    ),
     deliveries as (select * from {{ ref("stg_landing__deliveries") }}),
 
     final as (
@@ -18,8 +21,7 @@ with
             rejected.reason,
             rejected.detail
         from rejected
-        inner join
-            deliveries on {{ delivery_id_of_row("rejected") }} = deliveries.delivery_id
+        inner join deliveries on rejected.delivery_id = deliveries.delivery_id
     )
 
 select *

@@ -1,7 +1,10 @@
 -- Run events, our names and units. One row per landed event; the same event may come
 -- twice.
 with
-    landed as (select * from {{ source("landing", "run_events__events") }}),
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "run_events__events") }}
+    ),
     deliveries as (
         select *
         from {{ ref("stg_landing__deliveries") }}
@@ -68,8 +71,7 @@ with
             deliveries.delivery_id,
             deliveries.received_at_utc
         from landed
-        inner join
-            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
     )
 
 select *

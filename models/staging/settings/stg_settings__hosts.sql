@@ -1,6 +1,9 @@
 -- The configuration's hosts as known at the as-of time. One row per site and host type.
 with
-    landed as (select * from {{ source("landing", "_settings__hosts") }}),
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "_settings__hosts") }}
+    ),
     deliveries as (
         select *
         from {{ ref("stg_landing__deliveries") }}
@@ -20,8 +23,7 @@ with
 
             deliveries.delivery_id
         from landed
-        inner join
-            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
     )
 
 select *

@@ -1,6 +1,9 @@
 -- The configuration's parameters as known at the as-of time. One row per parameter.
 with
-    landed as (select * from {{ source("landing", "_settings__parameters") }}),
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "_settings__parameters") }}
+    ),
     deliveries as (
         select *
         from {{ ref("stg_landing__deliveries") }}
@@ -10,8 +13,7 @@ with
     final as (
         select landed.parameter, landed.value, deliveries.delivery_id
         from landed
-        inner join
-            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
     )
 
 select *

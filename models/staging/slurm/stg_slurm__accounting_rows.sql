@@ -1,7 +1,10 @@
 -- Slurm accounting rows, our names and units. One row per sacct row: allocations and
 -- their steps.
 with
-    landed as (select * from {{ source("landing", "slurm__sacct") }}),
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "slurm__sacct") }}
+    ),
     deliveries as (
         select *
         from {{ ref("stg_landing__deliveries") }}
@@ -43,8 +46,7 @@ with
             deliveries.delivery_id,
             deliveries.received_at_utc
         from landed
-        inner join
-            deliveries on {{ delivery_id_of_row("landed") }} = deliveries.delivery_id
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
     )
 
 select *
