@@ -8,23 +8,27 @@ A delivery is one scope (an export's billing period, one log file, one event seg
 at one time. It is written under a temporary name, synced and renamed; its manifest row is the
 commit: data without one is invisible. Landing the same content for the same scope again changes
 nothing; different content is a new delivery that supersedes the old one and never overwrites it.
-Rows in = rows landed + rows rejected, always.
+The newest landed is the newest known: if the clock was set back, a delivery is noted as received
+just after the newest of its scope. Rows in = rows landed + rows rejected, always.
 """
 
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.contracts import REJECTED_SCHEMA, Dataset
@@ -51,6 +55,10 @@ MANIFEST_SCHEMA = pl.Schema(
 MANIFEST = "_deliveries"
 REJECTED = "_rejected"
 TEMPORARY = ".tmp"
+# What `_write_atomically` writes before it renames.
+_HALF_WRITTEN = re.compile(r"\..+\.parquet\.[0-9a-f]{32}")
+# The resolution of `received_at_utc`.
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -78,9 +86,14 @@ class Landing:
         """Create the folders with a typed zero-row file each, so that no glob is ever empty."""
         schemas = {dataset.name: dataset.schema for dataset in datasets}
         schemas |= {MANIFEST: MANIFEST_SCHEMA, REJECTED: REJECTED_SCHEMA}
+        if not self.root.is_dir():
+            self.root.mkdir(parents=True)
+            _sync_folder(self.root.parent)
         for name, schema in schemas.items():
             folder = self.root / name
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                folder.mkdir()
+                _sync_folder(self.root)
             empty = folder / "_empty.parquet"
             if not empty.exists() or pl.read_parquet_schema(empty) != dict(schema):
                 _write_atomically(pl.DataFrame(schema=schema), empty)
@@ -88,6 +101,9 @@ class Landing:
     def clear_leftovers(self) -> None:
         """Remove what an interrupted writer left under temporary names."""
         shutil.rmtree(self.root / TEMPORARY, ignore_errors=True)
+        for path in self.root.glob("*/.*.parquet.*"):
+            if _HALF_WRITTEN.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     def deliveries(self) -> pl.DataFrame:
         """The manifest, oldest first, in MANIFEST_SCHEMA."""
@@ -97,11 +113,16 @@ class Landing:
 
     def newest(self, dataset: str, scope: str) -> dict[str, object] | None:
         """The manifest row of the newest delivery of a scope."""
-        if self._newest is None:
-            self._newest = {
-                (row["dataset"], row["scope"]): row for row in self.deliveries().rows(named=True)
-            }
-        return self._newest.get((dataset, scope))
+        return self._current().get((dataset, scope))
+
+    def newest_received_at(self, but_of: str | None = None) -> datetime | None:
+        """When the newest delivery of all was received, those of one dataset left out."""
+        times = [
+            row["received_at_utc"]
+            for (dataset, _), row in self._current().items()
+            if dataset != but_of
+        ]
+        return max((time for time in times if isinstance(time, datetime)), default=None)
 
     def deliver(
         self, dataset: Dataset, scope: str, *, source: str, instance: str, received_at: datetime
@@ -113,13 +134,23 @@ class Landing:
         """Write a manifest row: from here on the delivery exists."""
         frame = pl.DataFrame([row], schema=MANIFEST_SCHEMA)
         _write_atomically(frame, self.root / MANIFEST / f"{row['delivery_id']}.parquet")
-        self.newest(str(row["dataset"]), str(row["scope"]))
-        assert self._newest is not None  # noqa: S101 - filled by the line above
-        self._newest[str(row["dataset"]), str(row["scope"])] = row
+        self._current()[str(row["dataset"]), str(row["scope"])] = row
+
+    def _current(self) -> dict[tuple[str, str], dict[str, object]]:
+        """(dataset, scope) → the manifest row of its newest delivery; read once."""
+        if self._newest is None:
+            self._newest = {
+                (row["dataset"], row["scope"]): row for row in self.deliveries().rows(named=True)
+            }
+        return self._newest
 
 
 class DeliveryWriter:
-    """Streams one delivery to temporary files; `commit` makes it visible or finds it unchanged."""
+    """Streams one delivery to temporary files; `commit` makes it visible or finds it unchanged.
+
+    `suspend` gives its file handles back; what is written after it goes to a further part. Parts
+    are joined by row group, so the bytes do not tell how often a delivery was suspended.
+    """
 
     def __init__(
         self,
@@ -142,6 +173,8 @@ class DeliveryWriter:
         self._source_files: set[str] = set()
         self._folder = landing.root / TEMPORARY / uuid.uuid4().hex
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._parts: dict[str, list[Path]] = {}
+        self._schemas: dict[str, pa.Schema] = {}
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True)
@@ -153,8 +186,9 @@ class DeliveryWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for writer in self._writers.values():
-            writer.close()
+        # What was not committed is thrown away, so a full disk does not matter any more.
+        with suppress(OSError, pa.ArrowException):
+            self.suspend()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def write(self, rows: pl.DataFrame, rejected: pl.DataFrame, rows_in: int | None = None) -> None:
@@ -170,37 +204,44 @@ class DeliveryWriter:
                 f"+ {rejected.height} rejected"
             )
         for kind, frame in (("data", rows), ("rejected", rejected)):
-            if frame.is_empty() and (kind == "rejected" or kind in self._writers):
+            if frame.is_empty() and (kind == "rejected" or kind in self._parts):
                 continue
             table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
             if kind not in self._writers:
-                self._writers[kind] = pq.ParquetWriter(
-                    self._folder / f"{kind}.parquet", table.schema, compression="zstd"
-                )
+                self._schemas.setdefault(kind, table.schema)
+                parts = self._parts.setdefault(kind, [])
+                parts.append(self._folder / f"{kind}.{len(parts)}.parquet")
+                self._writers[kind] = _parquet_writer(parts[-1], table.schema)
             self._writers[kind].write_table(table)
             self._source_files.update(frame["source_file"].unique().to_list())
         self.rows_landed += rows.height
         self.rows_rejected += rejected.height
 
+    def suspend(self) -> None:
+        """Close the files for now; rows may still be written."""
+        while self._writers:
+            self._writers.popitem()[1].close()
+
     def commit(self) -> DeliveryResult:
         """Make the delivery visible, unless the newest one of its scope has the same content."""
-        for writer in self._writers.values():
-            writer.close()
+        self.suspend()
         digest = hashlib.sha256()
-        for kind in sorted(self._writers):
-            _sync_and_digest(self._folder / f"{kind}.parquet", digest)
+        files = {kind: self._joined(kind) for kind in sorted(self._parts)}
+        for file in files.values():
+            _sync_and_digest(file, digest)
         content = digest.hexdigest()
         newest = self.landing.newest(self.dataset.name, self.scope)
         if newest is not None and newest["content_sha256"] == content:
             return self._result("unchanged", str(newest["delivery_id"]))
         if newest is not None and self.incomplete:
             return self._result("held_back", None)
+        received_at = self._after(newest)
         scope_key = hashlib.sha256(f"{self.dataset.name}\0{self.scope}".encode()).hexdigest()
-        delivery_id = f"{self.received_at:%Y%m%dT%H%M%S%fZ}-{scope_key[:8]}-{content[:8]}"
+        delivery_id = f"{received_at:%Y%m%dT%H%M%S%fZ}-{scope_key[:8]}-{content[:8]}"
         for kind, folder in (("data", self.dataset.name), ("rejected", REJECTED)):
-            if kind in self._writers:
+            if kind in files:
                 target = self.landing.root / folder / f"{delivery_id}.parquet"
-                (self._folder / f"{kind}.parquet").rename(target)
+                files[kind].rename(target)
                 _sync_folder(target.parent)
         self.landing.record(
             {
@@ -209,7 +250,7 @@ class DeliveryWriter:
                 "scope": self.scope,
                 "source": self.source,
                 "instance": self.instance,
-                "received_at_utc": self.received_at,
+                "received_at_utc": received_at,
                 "rows_in": self.rows_landed + self.rows_rejected,
                 "rows_landed": self.rows_landed,
                 "rows_rejected": self.rows_rejected,
@@ -227,6 +268,35 @@ class DeliveryWriter:
         )
         return self._result("landed", delivery_id)
 
+    def _joined(self, kind: str) -> Path:
+        """The one file of all parts, in the order they were written."""
+        parts = self._parts[kind]
+        if len(parts) == 1:
+            return parts[0]
+        whole = self._folder / f"{kind}.parquet"
+        # Not the schema of a part: Parquet names the items of lists anew.
+        with _parquet_writer(whole, self._schemas[kind]) as writer:
+            for part in parts:
+                with pq.ParquetFile(part) as file:
+                    for group in range(file.num_row_groups):
+                        writer.write_table(file.read_row_group(group))
+        return whole
+
+    def _after(self, newest: dict[str, object] | None) -> datetime:
+        """When this was received; later than the newest of its scope, whatever the clock says."""
+        before = newest["received_at_utc"] if newest is not None else None
+        if not isinstance(before, datetime) or before < self.received_at:
+            return self.received_at
+        logger.warning(
+            "%s scope=%s: the clock says %s, but the newest delivery is of %s; this one is noted "
+            "as received just after it",
+            self.dataset.name,
+            self.scope,
+            self.received_at.isoformat(),
+            before.isoformat(),
+        )
+        return before.astimezone(UTC) + _TICK
+
     def _result(self, status: str, delivery_id: str | None) -> DeliveryResult:
         return DeliveryResult(
             dataset=self.dataset.name,
@@ -237,6 +307,10 @@ class DeliveryWriter:
             rows_landed=self.rows_landed,
             rows_rejected=self.rows_rejected,
         )
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd")
 
 
 def _write_atomically(frame: pl.DataFrame, target: Path) -> None:

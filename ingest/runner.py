@@ -1,14 +1,25 @@
-"""Runs one source into landing: opens a delivery per scope, commits them together at the end."""
+"""Runs one source into landing: opens a delivery per scope, commits them together at the end.
+
+Scopes may come in any order and number, but only the `OPEN_AT_ONCE` written last hold open files.
+"""
 
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+
+import polars as pl
+import pyarrow as pa
 
 from ingest.errors import SourceError
 from ingest.landing import DeliveryResult, DeliveryWriter, Landing
 from ingest.sources import Source, SourceContext, SourceSettings
 
 logger = logging.getLogger(__name__)
+
+# Each has up to two files open; a process may usually have 1024.
+OPEN_AT_ONCE = 64
+# The disk is full, or landing cannot be read.
+_COMMIT_FAILURES = (OSError, pa.ArrowException, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,13 @@ class SourceReport:
 def run_source(
     source: Source, settings: SourceSettings, context: SourceContext, landing: Landing
 ) -> SourceReport:
-    """Read a source into landing. A SourceError lands nothing of it and is reported, not raised."""
+    """Read a source into landing. A SourceError lands nothing of it and is reported, not raised.
+
+    When a commit fails, what was committed before it stays and is reported; the rest lands with
+    the next run.
+    """
     writers: dict[tuple[str, str], DeliveryWriter] = {}
+    recent: dict[tuple[str, str], None] = {}  # those with open files, the last written last
     with ExitStack() as stack:
         try:
             for batch in source.read(settings, context):
@@ -61,12 +77,25 @@ def run_source(
                             received_at=context.now,
                         )
                     )
+                recent.pop(key, None)
+                recent[key] = None
+                if len(recent) > OPEN_AT_ONCE:
+                    oldest = next(iter(recent))
+                    del recent[oldest]
+                    writers[oldest].suspend()
                 writers[key].write(batch.rows, batch.rejected)
                 writers[key].incomplete |= batch.incomplete
         except (SourceError, OSError) as error:
             logger.error("source %s.%s failed: %s", source.NAME, context.instance, error)
             return SourceReport(source.NAME, context.instance, "failed", error=str(error))
-        results = [writer.commit() for writer in writers.values()]
+        results: list[DeliveryResult] = []
+        try:
+            for writer in writers.values():
+                results.append(writer.commit())
+        except _COMMIT_FAILURES as error:
+            reason = f"{error}; {len(results)} of {len(writers)} deliveries were kept"
+            logger.error("source %s.%s failed: %s", source.NAME, context.instance, reason)
+            return SourceReport(source.NAME, context.instance, "failed", results, reason)
     held = [r.scope for r in results if r.status == "held_back"]
     rejected = any(r.rows_rejected for r in results)
     error_text = (

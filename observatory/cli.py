@@ -1,13 +1,15 @@
 """The command `observatory`: the only place that knows the clock, the terminal and exit codes.
 
 Exit codes: 0 done · 1 failed, nothing published · 2 wrong usage or setting · 3 published, but a
-source failed or rows were rejected.
+source failed or rows were rejected · 130 interrupted · 143 ended by SIGTERM.
 """
 
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import duckdb
@@ -35,7 +38,7 @@ from observatory.settings import Settings, load_settings
 logger = logging.getLogger("observatory")
 
 DEFAULT_CONFIG = Path("observatory.toml")
-DONE, FAILED, WRONG_USAGE, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, WRONG_USAGE, PARTIAL, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
 app = typer.Typer(
     name="observatory",
@@ -328,21 +331,50 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
     as_json = "--json" in arguments
     try:
-        code = get_command(app).main(list(arguments), "observatory", standalone_mode=False)
+        with _terminable() as ended:
+            code = get_command(app).main(list(arguments), "observatory", standalone_mode=False)
     except ObservatoryError as error:
         return _failed(as_json, error, WRONG_USAGE if isinstance(error, ConfigError) else FAILED)
     except (OSError, duckdb.Error, pl.exceptions.PolarsError, json.JSONDecodeError) as error:
         logger.debug("failed", exc_info=True)
         return _failed(as_json, error, FAILED)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted", err=True)
-        return INTERRUPTED
+        code = INTERRUPTED
     except _usage_errors() as error:
         error.show()
         if as_json:
             _print_json(_error_json(error, error.format_message()))
         return WRONG_USAGE
+    if code == INTERRUPTED:  # Typer makes it of a KeyboardInterrupt
+        typer.echo("ended by SIGTERM" if ended else "interrupted", err=True)
+        return TERMINATED if ended else INTERRUPTED
     return code if isinstance(code, int) else DONE
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a scheduler ends us, and the night is to say so before it goes."""
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM raises Terminated, as Ctrl-C raises KeyboardInterrupt; yields the signals that came.
+
+    Only the main thread may say what a signal does.
+    """
+    ended: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield ended
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.append(number)
+        raise Terminated("ended by SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _usage_errors() -> type[Any]:

@@ -72,9 +72,11 @@ def publish(
     *,
     as_of: datetime,
     built_at: datetime,
+    promoted: bool,
 ) -> Published:
     """Copy the marts of an audited build into a new version, beside the others.
 
+    `promoted` says whether readers will get it, or it is a rebuild that only stands beside.
     Raises AuditFailed when a mart's key is not unique, BuildFailed when there is no mart.
     """
     published = settings.paths.published
@@ -95,6 +97,7 @@ def publish(
             "version": version,
             "as_of": as_of.astimezone(UTC).isoformat(),
             "built_at": built_at.astimezone(UTC).isoformat(),
+            "promoted": promoted,
             "code_version": code_version(),
             "dbt_invocation": built.invocation_id,
             "dbt_version": built.dbt_version,
@@ -111,6 +114,9 @@ def publish(
         target = published / version
         if _is_complete(target, hashes):
             info = snapshot.version(target)
+            if promoted and not snapshot.is_promoted(info):
+                info = {**info, "promoted": True}
+                files.write_json(target / snapshot.VERSION, info)
         else:
             _discard(target)
             for path in sorted(folder.iterdir()):
@@ -141,27 +147,27 @@ def clear_leftovers(published: Path) -> None:
 
 
 def prune(published: Path, keep: int, now: datetime) -> list[str]:
-    """Remove all but the newest `keep` versions; returns the names of those removed.
+    """Remove all but the newest `keep` that readers got and the newest `keep` rebuilds.
 
-    Never the one `current` points to, never one younger than an hour.
+    Returns the names of those removed: never the one `current` points to, never one younger than
+    an hour.
     """
     pointed = (published / snapshot.CURRENT).resolve()
-    versions = sorted(
-        (
-            (snapshot.built_at(path), path)
-            for path in published.iterdir()
-            if not path.name.startswith(".")
-            and not path.is_symlink()
-            and (path / snapshot.VERSION).is_file()
-        ),
-        reverse=True,
-    )
+    promoted: list[tuple[datetime, Path]] = []
+    rebuilds: list[tuple[datetime, Path]] = []
+    for path in published.iterdir():
+        if path.name.startswith(".") or path.is_symlink():
+            continue
+        if (path / snapshot.VERSION).is_file():
+            kind = promoted if snapshot.is_promoted(snapshot.version(path)) else rebuilds
+            kind.append((snapshot.built_at(path), path))
     removed = []
-    for when, path in versions[keep:]:
-        if path.resolve() != pointed and when <= now - YOUNGEST_REMOVED:
-            _discard(path)
-            removed.append(path.name)
-            logger.info("removed version=%s keep_versions=%d", path.name, keep)
+    for versions in (promoted, rebuilds):
+        for when, path in sorted(versions, reverse=True)[keep:]:
+            if path.resolve() != pointed and when <= now - YOUNGEST_REMOVED:
+                _discard(path)
+                removed.append(path.name)
+                logger.info("removed version=%s keep_versions=%d", path.name, keep)
     return removed
 
 
@@ -221,20 +227,10 @@ def _factor_versions(folder: Path) -> list[dict[str, Any]]:
     if not (folder / "dim_factor_version.parquet").is_file():
         return []
     with snapshot.connect(folder) as connection:
-        columns = {
-            row["column_name"] for row in snapshot.rows(connection, "describe dim_factor_version")
-        }
-        wanted = [
-            name
-            for name in ("factor_kind", "factor_table", "source_id", "version", "published_on")
-            if name in columns
-        ]
-        if not wanted:
-            return []
-        listed = ", ".join(wanted)
         found = snapshot.rows(
             connection,
-            f"select distinct {listed} from dim_factor_version order by all",  # noqa: S608
+            "select distinct factor_table, source_id, version, published_on "
+            "from dim_factor_version order by all",
         )
     return [
         {name: value if value is None else str(value) for name, value in row.items()}

@@ -7,8 +7,8 @@ is published, yesterday's snapshot stays, and `published/status.json` says so.
 import json
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,6 +58,8 @@ SOURCE_FAILURES = (
 )
 # What may go wrong outside our own checks: the disk, the engine.
 NIGHT_FAILURES = (ObservatoryError, OSError, duckdb.Error, pl.exceptions.PolarsError)
+# What may keep a night from being recorded or tidied up: the disk, a damaged file.
+RECORD_FAILURES = (*NIGHT_FAILURES, pa.ArrowException, ValueError, KeyError)
 
 
 class Reporter(Protocol):
@@ -139,6 +141,19 @@ class RefreshReport:
         }
 
 
+@dataclass(frozen=True)
+class Night:
+    """What status.json and `_nights` say of a night."""
+
+    started_at: datetime
+    finished_at: datetime
+    as_of: datetime
+    status: str
+    version: str | None
+    message: str
+    outcomes: Sequence[SourceOutcome]
+
+
 def parse_as_of(text: str, now: datetime) -> datetime:
     """A date (the end of that day, UTC) or an RFC 3339 instant. Raises ConfigError."""
     try:
@@ -177,21 +192,24 @@ def refresh(
     """Run the night, or rebuild what was known at `as_of` beside the other snapshots.
 
     Raises LockHeld, ConfigError, LandingError, BuildFailed, AuditFailed: then nothing was
-    published, and `status.json` and `_nights` say why (not for a rebuild or a held lock).
+    published, and `status.json` and `_nights` say why. So they do whatever else ends the night, a
+    bug, no memory, an interrupt. (Not for a rebuild, a held lock or the demo's landing.)
     """
     started = time.monotonic()
     reporter = reporter or Silent()
     rebuild = as_of is not None
     instant = as_of or now
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
-        landing = prepare_landing(settings, now)
-        clear_leftovers(settings)
+        landing = open_landing(settings, now)
         outcomes: list[SourceOutcome] = []
         try:
+            prepare_landing(settings, landing, now)
+            clear_leftovers(settings)
             if not rebuild:
                 if ingest:
                     outcomes = ingest_sources(settings, landing, now, reporter)
                 settings_landing.land_settings(landing, settings, now)
+                instant = _known_at(landing, now)
             reporter.phase("build and test the models")
             built = build.build(
                 settings,
@@ -207,7 +225,9 @@ def refresh(
                 settings,
                 as_of=instant,
                 built_at=_later(now, started),
+                promoted=promote or not rebuild,
             )
+            totals = snapshot.totals(published.path)
             if rebuild:
                 build.clear_building(settings.paths.warehouse)
             else:
@@ -215,23 +235,31 @@ def refresh(
             # The last step that can fail: from here on readers get the new numbers.
             if promote or not rebuild:
                 publish.promote(settings, published)
-        except NIGHT_FAILURES as error:
-            build.keep_failed(settings.paths.warehouse)
+        except BaseException as error:
             if not rebuild:
-                _record_failure(settings, landing, now, started, outcomes, error)
+                _record_failure(settings, landing, now, started, instant, outcomes, error)
+            _keep_failed(settings)
             raise
         status, message = verdict(outcomes, settings)
         try:
             if not rebuild:
                 done = _later(now, started)
-                _record_night(landing, now, done, status, published.version, message, outcomes)
-                _write_status(settings, now, done, status, published.version, [], message, outcomes)
+                night = Night(now, done, instant, status, published.version, message, outcomes)
+                _write_status(settings, night)
+                _record_night(landing, night)
             publish.prune(
                 settings.paths.published, settings.refresh.keep_versions, _later(now, started)
             )
-        except (OSError, LandingError) as error:
+        except RECORD_FAILURES as error:
             status, message = "partial", f"published, but not tidied up: {error}; {message}"
             logger.error("%s", message)
+        except BaseException as error:
+            if not rebuild:
+                done, version = _later(now, started), published.version
+                message = f"published, but not tidied up: {reason(error)}; {message}"
+                night = Night(now, done, instant, "partial", version, message, outcomes)
+                _record_anyhow(settings, landing, night, version)
+            raise
         return RefreshReport(
             status=status,
             message=message,
@@ -240,7 +268,7 @@ def refresh(
             published=published,
             promoted=promote or not rebuild,
             sources=outcomes,
-            totals=snapshot.totals(published.path),
+            totals=totals,
             tests_passed=built.tests_passed,
             tests_warned=built.warned_tests,
         )
@@ -257,7 +285,8 @@ def ingest_only(
         if name not in settings.sources:
             raise ConfigError(f"source {name} is not configured; add [sources.{name}]")
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
-        landing = prepare_landing(settings, now)
+        landing = open_landing(settings, now)
+        prepare_landing(settings, landing, now)
         clear_leftovers(settings)
         return ingest_sources(settings, landing, now, reporter or Silent(), names)
 
@@ -265,23 +294,32 @@ def ingest_only(
 def initialise(settings: Settings, *, now: datetime) -> None:
     """Create the typed, empty landing; an existing one keeps what it has."""
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
-        prepare_landing(settings, now)
+        prepare_landing(settings, open_landing(settings, now), now)
 
 
-def prepare_landing(settings: Settings, now: datetime) -> Landing:
-    """The typed, empty or filled landing. The demo's is marked and never mixed with a real one."""
+def open_landing(settings: Settings, now: datetime) -> Landing:
+    """The landing. The demo's is marked and never mixed with a real one. Raises ConfigError."""
     landing = Landing(settings.paths.landing, code_version())
     _check_demo(settings, landing, now)
+    return landing
+
+
+def prepare_landing(settings: Settings, landing: Landing, now: datetime) -> None:
+    """Have a typed, empty or filled folder for everything that can be landed."""
     settings.paths.inbox.mkdir(parents=True, exist_ok=True)
     landing.initialise(datasets())
-    newest = landing.deliveries()["received_at_utc"].max()
-    if isinstance(newest, datetime) and newest > now:
+    if (newest := landing.newest_received_at()) is not None and newest > now:
         logger.warning(
-            "the clock says %s, but landing has deliveries of %s: what came later is not used",
+            "the clock says %s, but landing has deliveries of %s: was it set back?",
             now.isoformat(),
             newest.isoformat(),
         )
-    return landing
+
+
+def _known_at(landing: Landing, now: datetime) -> datetime:
+    """Now, or when the newest delivery was received, if the clock was set back since."""
+    newest = landing.newest_received_at(but_of=NIGHTS.name)
+    return now if newest is None else max(now, newest.astimezone(UTC))
 
 
 def clear_leftovers(settings: Settings) -> None:
@@ -409,81 +447,97 @@ def _later(now: datetime, started: float) -> datetime:
     return now + timedelta(seconds=time.monotonic() - started)
 
 
+def _keep_failed(settings: Settings) -> None:
+    try:
+        build.keep_failed(settings.paths.warehouse)
+    except OSError as second:
+        logger.error("the warehouse that failed could not be kept: %s", second)
+
+
 def _record_failure(
     settings: Settings,
     landing: Landing,
     now: datetime,
     started: float,
+    instant: datetime,
     outcomes: Sequence[SourceOutcome],
     error: BaseException,
 ) -> None:
     """Say in status.json and in landing that the night failed; yesterday's numbers stay."""
-    finished = _later(now, started)
-    failed_tests = error.failed_tests if isinstance(error, AuditFailed) else []
-    message = str(error) or type(error).__name__
     try:
         stays = snapshot.current(settings.paths.published).name
     except ObservatoryError:
         stays = None
-    try:
-        settings.paths.published.mkdir(parents=True, exist_ok=True)
-        _write_status(settings, now, finished, "failed", stays, failed_tests, message, outcomes)
-        _record_night(landing, now, finished, "failed", None, message, outcomes)
-    except (OSError, LandingError) as second:
-        logger.error("the failure could not be recorded: %s", second)
+    night = Night(now, _later(now, started), instant, "failed", None, reason(error), outcomes)
+    failed_tests = error.failed_tests if isinstance(error, AuditFailed) else []
+    _record_anyhow(settings, landing, night, stays, failed_tests)
 
 
-def _write_status(
+def _record_anyhow(
     settings: Settings,
-    now: datetime,
-    finished: datetime,
-    status: str,
-    version: str | None,
-    failed_tests: list[str],
-    message: str,
-    outcomes: Sequence[SourceOutcome],
+    landing: Landing,
+    night: Night,
+    stays: str | None,
+    failed_tests: Sequence[str] = (),
 ) -> None:
+    """Both records of a night that ends with an error, which matters more than theirs."""
+    records: list[Callable[[], None]] = [
+        lambda: _write_status(settings, replace(night, version=stays), failed_tests),
+        lambda: _record_night(landing, night),
+    ]
+    for record in records:
+        try:
+            record()
+        except RECORD_FAILURES as second:
+            logger.error("the end of the night could not be recorded: %s", second)
+
+
+def reason(error: BaseException) -> str:
+    """What ended a night, in words."""
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "interrupted"
+    if isinstance(error, NIGHT_FAILURES):
+        return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error}"
+
+
+def _write_status(settings: Settings, night: Night, failed_tests: Sequence[str] = ()) -> None:
+    settings.paths.published.mkdir(parents=True, exist_ok=True)
     files.write_json(
         settings.paths.published / snapshot.STATUS,
         {
-            "status": status,
-            "started_at": now.isoformat(),
-            "finished_at": finished.isoformat(),
-            "as_of": now.isoformat(),
-            "published_version": version,
-            "failed_tests": failed_tests,
-            "message": message,
-            "sources": [outcome.to_json() for outcome in outcomes],
+            "status": night.status,
+            "started_at": night.started_at.isoformat(),
+            "finished_at": night.finished_at.isoformat(),
+            "as_of": night.as_of.isoformat(),
+            "published_version": night.version,
+            "failed_tests": list(failed_tests),
+            "message": night.message,
+            "sources": [outcome.to_json() for outcome in night.outcomes],
         },
     )
 
 
-def _record_night(
-    landing: Landing,
-    now: datetime,
-    finished: datetime,
-    status: str,
-    version: str | None,
-    message: str,
-    outcomes: Sequence[SourceOutcome],
-) -> None:
+def _record_night(landing: Landing, night: Night) -> None:
     """Append the night's own record to landing."""
-    night_id = f"{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+    night_id = f"{night.started_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
     row = {
         "source_file": "observatory refresh",
         "source_row": 1,
         "night_id": night_id,
-        "started_at_utc": now,
-        "finished_at_utc": finished,
-        "as_of_utc": now,
-        "status": status,
-        "published_version": version,
+        "started_at_utc": night.started_at,
+        "finished_at_utc": night.finished_at,
+        "as_of_utc": night.as_of,
+        "status": night.status,
+        "published_version": night.version,
         "code_version": code_version(),
-        "message": message,
-        "sources": json.dumps([outcome.to_json() for outcome in outcomes], ensure_ascii=False),
+        "message": night.message,
+        "sources": json.dumps(
+            [outcome.to_json() for outcome in night.outcomes], ensure_ascii=False
+        ),
     }
     with landing.deliver(
-        NIGHTS, night_id, source="observatory", instance="night", received_at=finished
+        NIGHTS, night_id, source="observatory", instance="night", received_at=night.finished_at
     ) as delivery:
         delivery.write(pl.DataFrame([row], schema=NIGHTS.schema), empty_rejected())
         delivery.commit()

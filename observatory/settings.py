@@ -33,6 +33,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from ingest.bounds import MAX_ACCELERATORS, MAX_MEMORY_GIB, MAX_VCPUS
 from ingest.errors import ConfigError
 from ingest.sources import SourceSettings, registry
 
@@ -44,6 +45,9 @@ INBOX_SOURCE = "run_events"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# What the audit of the marts allows: beyond it, one wrong setting would stop the night.
+Pue = Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)]
+GridIntensity = Annotated[float, Field(ge=0, le=2000, allow_inf_nan=False)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -120,7 +124,7 @@ class RefreshSettings(Section):
 
     target: Literal["duckdb"] = Field(default="duckdb", description="The engine.")
     keep_versions: int = Field(
-        default=30, ge=1, description="How many published snapshots are kept."
+        default=30, ge=1, description="Snapshots of nights that are kept; as many of --as-of."
     )
     threads: int | None = Field(
         default=None,
@@ -181,16 +185,20 @@ class AlertSettings(Section):
 class HostSettings(Section):
     """The hardware of one host type of a site."""
 
-    vcpus: Positive | None = Field(default=None, examples=[128], description="Hardware threads.")
-    memory_gib: Positive | None = Field(default=None, examples=[1024], description="Memory in GiB.")
+    vcpus: Annotated[Positive, Field(le=MAX_VCPUS)] | None = Field(
+        default=None, examples=[128], description="Hardware threads."
+    )
+    memory_gib: Annotated[Positive, Field(le=MAX_MEMORY_GIB)] | None = Field(
+        default=None, examples=[1024], description="Memory in GiB."
+    )
     cpu_model: str | None = Field(
         default=None, examples=["AMD EPYC 7763"], description="The processor's name."
     )
     accelerator_model: str | None = Field(
         default=None, examples=["A100-SXM4-80GB"], description="The accelerator's name."
     )
-    accelerator_count: NotNegative | None = Field(
-        default=None, examples=[8], description="Accelerators per host."
+    accelerator_count: Annotated[Positive, Field(le=MAX_ACCELERATORS)] | None = Field(
+        default=None, examples=[8], description="Accelerators per host, if it has any."
     )
     rated_w: Positive | None = Field(
         default=None, examples=[6500], description="Rated power of the whole host in W."
@@ -203,13 +211,13 @@ class SiteSettings(Section):
     grid_zone: str | None = Field(
         default=None, examples=["FR"], description="The grid zone, such as FR or US-CAL-CISO."
     )
-    intensity_g_per_kwh: NotNegative | None = Field(
+    intensity_g_per_kwh: GridIntensity | None = Field(
         default=None,
         examples=[56.0],
         description="gCO2e per kWh of the site's own supply, if it is not the zone's.",
     )
-    pue: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = Field(
-        default=None, examples=[1.28], description="Facility energy ÷ IT energy."
+    pue: Pue | None = Field(
+        default=None, examples=[1.28], description="Facility energy ÷ IT energy, 1 to 5."
     )
     wue_l_per_kwh: NotNegative | None = Field(
         default=None, examples=[0.4], description="Litres of water per IT kWh."

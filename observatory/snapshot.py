@@ -1,6 +1,7 @@
 """The published snapshot, as everybody reads it."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def version(folder: Path) -> dict[str, Any]:
     """The snapshot's version.json."""
     content: dict[str, Any] = json.loads((folder / VERSION).read_text("utf-8"))
     return content
+
+
+def is_promoted(info: Mapping[str, Any]) -> bool:
+    """Whether readers got this version, of which `info` is the version.json; else a rebuild."""
+    return bool(info.get("promoted", True))
 
 
 def built_at(folder: Path) -> datetime:

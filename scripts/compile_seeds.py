@@ -888,14 +888,14 @@ def sources(ref: Reference, used: set[str]) -> list[Row]:
     rows = []
     for source_id in sorted(used - {EXPERT}):
         row = ref.sources[source_id]
-        registry = re.search(r"\bpypi\b|npmjs|crates\.io|rubygems", row["url"], re.I)
         rows.append(
             {
                 "source_id": source_id,
                 "title": row["title"],
                 "publisher": row["publisher"],
                 "published_on": row["published_date"],
-                "url": "" if registry else row["url"],
+                # What is no address (a package of that name) is not printed as one.
+                "url": row["url"] if row["url"].startswith("https://") else "",
                 "licence": row["licence"],
                 "licence_class": row["licence_class"],
                 "notes": join_notes(row["notes"], NAMED_EXCEPTIONS.get(source_id, "")),

@@ -1,7 +1,10 @@
 """Landing: is a delivery there whole or not at all, once, and for ever?"""
 
 import json
+import logging
 import os
+import random
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,8 +18,8 @@ import pytest
 
 from ingest.contracts import REJECTED_SCHEMA, Batch, Dataset, empty_rejected
 from ingest.errors import LandingError, SourceUnavailable
-from ingest.landing import MANIFEST_SCHEMA, DeliveryResult, Landing
-from ingest.runner import SourceReport, run_source
+from ingest.landing import MANIFEST_SCHEMA, DeliveryResult, DeliveryWriter, Landing
+from ingest.runner import OPEN_AT_ONCE, SourceReport, run_source
 from ingest.sources import SourceContext, SourceSettings
 
 REPO = Path(__file__).parents[2]
@@ -194,9 +197,72 @@ def test_leftovers_of_a_killed_writer_are_cleared(landing: Landing) -> None:
     leftover = landing.root / ".tmp" / "0123" / "data.parquet"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half of a file")
+    half_written = [
+        landing.root / folder / f".{name}.parquet.{'0f' * 16}"
+        for folder, name in (
+            ("_deliveries", "20261123T090000000000Z-01234567-89abcdef"),
+            ("_rejected", "_empty"),
+            (METER.name, "_empty"),
+        )
+    ]
+    for path in half_written:
+        path.write_bytes(b"half of a file")
+    mine = landing.root / METER.name / ".note.parquet.bak"
+    mine.write_bytes(b"somebody's own")
     landing.clear_leftovers()
     assert not leftover.exists()
+    assert not [path for path in half_written if path.exists()]
+    assert mine.exists()
     assert files(landing) == before
+
+
+def test_a_new_folder_is_synced_with_the_folder_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    landing = Landing(tmp_path / "landing")
+    landing.initialise([METER])
+    assert tmp_path in synced
+    assert landing.root in synced
+    synced.clear()
+    landing.initialise([METER])
+    assert synced == []
+    landing.initialise([METER, OTHER])
+    assert landing.root in synced
+
+
+# ---- The clock is set back --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("back", [timedelta(0), timedelta(hours=1)])
+def test_the_newest_landed_is_the_newest_known_whatever_the_clock_says(
+    landing: Landing, back: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("ingest").propagate = True
+    first = deliver(landing, rows(1.0))
+    second = deliver(landing, rows(2.0), at=NOW - back)
+    third = deliver(Landing(landing.root), rows(3.0), at=NOW - back)
+    times = landing.deliveries().select("delivery_id", "received_at_utc").rows()
+    tick = timedelta(microseconds=1)
+    assert times == [
+        (first.delivery_id, NOW),
+        (second.delivery_id, NOW + tick),
+        (third.delivery_id, NOW + 2 * tick),
+    ]
+    assert str(second.delivery_id).startswith("20261123T090000000001Z-")
+    assert "the newest delivery is of 2026-11-23T09:00:00+00:00" in caplog.text
+    # Another scope is not concerned.
+    caplog.clear()
+    deliver(landing, rows(1.0), scope="b", at=NOW - back)
+    assert landing.newest(METER.name, "b")["received_at_utc"] == NOW - back  # type: ignore[index]
+    assert caplog.text == ""
 
 
 # ---- A source into landing --------------------------------------------------------------------
@@ -233,6 +299,138 @@ def test_a_source_that_fails_halfway_lands_nothing(landing: Landing, error: Exce
     report = run(landing, Batch(METER, "a/1", rows(1.0), empty_rejected()), error)
     assert (report.status, report.deliveries, report.error) == ("failed", [], str(error))
     assert files(landing) == before
+
+
+def test_a_commit_that_fails_keeps_and_reports_what_was_committed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Landing.record
+
+    def full(self: Landing, row: dict[str, object]) -> None:
+        if row["scope"] == "a/2":
+            raise OSError(28, "No space left on device")
+        record(self, row)
+
+    batches = [Batch(METER, f"a/{n}", rows(float(n)), refused(9)) for n in (1, 2, 3)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Landing, "record", full)
+        report = run(landing, *batches)
+    assert report.status == "failed"
+    assert report.error is not None and "No space left on device" in report.error
+    assert "1 of 3 deliveries were kept" in report.error
+    assert [(d.scope, d.status) for d in report.deliveries] == [("a/1", "landed")]
+    assert (report.rows_in, report.rows_landed, report.rows_rejected) == (2, 1, 1)
+    assert landing.deliveries()["scope"].to_list() == ["a/1"]
+    again = run(Landing(landing.root), *batches)
+    assert [(d.scope, d.status) for d in again.deliveries] == [
+        ("a/1", "unchanged"),
+        ("a/2", "landed"),
+        ("a/3", "landed"),
+    ]
+
+
+def test_thousands_of_scopes_land_with_few_files_open(landing: Landing) -> None:
+    count = 400
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Each scope has two files: with all of them open, 800 would be needed.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
+    try:
+        report = run(
+            landing,
+            *(Batch(METER, f"a/{n:04}", rows(float(n)), refused(9)) for n in range(count)),
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (report.error, len(report.deliveries), report.rows_in) == (None, count, 2 * count)
+
+
+def test_scopes_in_any_order_land_as_if_each_had_come_in_one_piece(tmp_path: Path) -> None:
+    dice = random.Random(7)  # noqa: S311 - not a secret
+    scopes = [f"a/{n}" for n in range(OPEN_AT_ONCE + 20)]
+    batches = [
+        Batch(
+            METER,
+            dice.choice(scopes),
+            rows(*(dice.random() for _ in range(dice.randrange(4)))),
+            refused(*range(dice.randrange(3))),
+        )
+        for _ in range(1500)
+    ]
+    landed = []
+    for name, given in (
+        ("mixed", batches),
+        ("sorted", sorted(batches, key=lambda batch: batch.scope)),
+    ):
+        landing = Landing(tmp_path / name)
+        landing.initialise([METER])
+        report = run(landing, *given)
+        assert report.rows_in == sum(b.rows.height + b.rejected.height for b in batches)
+        landed.append(
+            landing.deliveries().sort("scope").drop("delivery_id", "received_at_utc").rows()
+        )
+    assert landed[0] == landed[1]  # with them the content's hash
+
+
+WIDE = Dataset(
+    "test__wide",
+    {
+        "cost": pl.Decimal(38, 18),
+        "at": pl.Datetime("us", "UTC"),
+        "text": pl.String(),
+        "names": pl.List(pl.String()),
+        "energy": pl.List(pl.Struct({"device_id": pl.String(), "energy_j": pl.Float64()})),
+    },
+)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_the_bytes_do_not_tell_how_often_a_delivery_was_suspended(
+    tmp_path: Path, first: int
+) -> None:
+    def wide(height: int, seed: int) -> pl.DataFrame:
+        dice = random.Random(seed)  # noqa: S311 - not a secret
+        return pl.DataFrame(
+            {
+                "source_file": ["w.csv"] * height,
+                "source_row": range(height),
+                "cost": [f"{dice.random():.9f}" for _ in range(height)],
+                "at": [NOW + timedelta(seconds=dice.randrange(9999)) for _ in range(height)],
+                "text": [dice.choice(["a", "", None, "é" * 40]) for _ in range(height)],
+                "names": [dice.choice([None, [], ["n1", None]]) for _ in range(height)],
+                "energy": [
+                    dice.choice([None, [], [{"device_id": None, "energy_j": dice.random()}]])
+                    for _ in range(height)
+                ],
+            },
+            schema_overrides={name: dtype for name, dtype in WIDE.schema.items() if name != "cost"},
+        ).cast(WIDE.schema)  # type: ignore[arg-type]
+
+    def land(name: str, *, suspended: bool) -> dict[str, bytes]:
+        landing = Landing(tmp_path / name)
+        landing.initialise([WIDE])
+        options: Any = {"source": "test", "instance": "a", "received_at": NOW}
+        with landing.deliver(WIDE, "a", **options) as writer:
+            for seed, height in enumerate((first, 50_000, 1, 0, 700)):
+                writer.write(wide(height, seed), refused(*range(seed % 3)))
+                if suspended:
+                    writer.suspend()
+            result = writer.commit()
+        assert result.rows_landed == first + 50_701
+        return files(landing)
+
+    assert land("in one go", suspended=False) == land("in pieces", suspended=True)
+
+
+def test_what_cannot_be_closed_is_thrown_away_all_the_same(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: DeliveryWriter) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(DeliveryWriter, "suspend", full)
+    report = run(landing, Batch(METER, "a/1", rows(1.0), empty_rejected()))
+    assert (report.status, report.deliveries) == ("failed", [])
+    assert not list((landing.root / ".tmp").iterdir())
 
 
 def test_an_incomplete_batch_holds_its_whole_scope_back(landing: Landing) -> None:

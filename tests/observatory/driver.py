@@ -2,7 +2,8 @@
 
     python driver.py PROJECT POINT ARGUMENTS…
 
-POINT is `module:function:before|after`, where the process gets SIGKILL, or `-`.
+POINT is `module:function:before|after`, where the process gets SIGKILL (with `:SIGTERM` after it,
+that signal, once), or `-`.
 """
 
 import importlib
@@ -20,7 +21,8 @@ from observatory import cli
 
 
 def kill_at(point: str) -> None:
-    module_name, function, when = point.split(":")
+    module_name, function, when, *given = point.split(":")
+    number = signal.Signals[given[0]] if given else signal.SIGKILL
     owner: Any = importlib.import_module(module_name)
     *classes, name = function.split(".")
     for class_name in classes:
@@ -28,9 +30,13 @@ def kill_at(point: str) -> None:
     original = getattr(owner, name)
 
     def deadly(*args: Any, **options: Any) -> Any:
+        setattr(owner, name, original)
+        if when == "before":
+            os.kill(os.getpid(), number)
+        result = original(*args, **options)
         if when == "after":
-            original(*args, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
+        return result
 
     setattr(owner, name, deadly)
 

@@ -136,6 +136,13 @@ def test_a_wrong_setting_is_exit_code_2(run: Run, site: Path) -> None:
     assert "did you mean landing?" in printed["message"]
 
 
+def test_a_setting_that_no_audit_would_pass_is_exit_code_2(run: Run, site: Path) -> None:
+    (site / "observatory.toml").write_text("[sites.lyon]\npue = 12\n")
+    code, printed = run("refresh")
+    assert code == 2
+    assert "sites.lyon.pue" in printed["message"]
+
+
 def test_what_reads_needs_a_snapshot(run: Run) -> None:
     for arguments in (["status"], ["explain", "r1"], ["export", "--out", "o"]):
         code, printed = run(*arguments)

@@ -1,5 +1,6 @@
 """Killed at any instant, the night leaves the last snapshot, and the next night puts it right."""
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -71,3 +72,30 @@ def test_killed(settings: Settings, tiny_project: Path, point: str) -> None:
     ]
     assert left == []
     assert not any((settings.paths.landing / ".tmp").iterdir())
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "observatory.refresh:ingest_sources:before",
+        "observatory.build:_Watcher.__call__:before",  # dbt's threads are at work
+        "observatory.publish:_write_duckdb:before",
+    ],
+)
+def test_ended_by_a_scheduler(settings: Settings, tiny_project: Path, point: str) -> None:
+    first = refresh(settings, now=datetime.now(UTC) - timedelta(minutes=5)).published
+    (settings.base / "in" / "b.txt").write_text("r4,1\n")
+    ended = subprocess.run(
+        [sys.executable, DRIVER, tiny_project, f"{point}:SIGTERM", "refresh"],
+        cwd=settings.base,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 143, ended.stderr
+    assert "ended by SIGTERM" in ended.stderr
+    status = json.loads((settings.paths.published / snapshot.STATUS).read_text())
+    assert (status["status"], status["message"]) == ("failed", "ended by SIGTERM")
+    assert status["published_version"] == first.version
+    assert snapshot.current(settings.paths.published) == first.path
+    assert refresh(settings, now=datetime.now(UTC)).totals["runs"] == 4

@@ -313,6 +313,103 @@ def test_old_versions_go_but_not_the_current_nor_a_young_one(site: Path, now: da
     assert there() == ["20261126"]
 
 
+def test_rebuilds_push_no_night_out(site: Path, now: datetime) -> None:
+    (site / "observatory.toml").write_text(
+        '[refresh]\nkeep_versions = 2\n[sources.tiny]\npath = "in"\n'
+    )
+    settings = load_settings(site / "observatory.toml")
+
+    def there() -> list[str]:
+        return sorted(p.name[:11] for p in settings.paths.published.glob("2*"))
+
+    nights = ["20261123T03", "20261124T03"]
+    for day in range(2):
+        night(settings, now + timedelta(days=day))
+    for hour in range(1, 4):
+        rebuilt = now + timedelta(hours=hour)
+        night(settings, now + timedelta(days=2, hours=2 * hour), as_of=rebuilt)
+    assert there() == sorted([*nights, "20261123T05", "20261123T06"])
+    # One that readers get after all counts as theirs.
+    night(settings, now + timedelta(days=3), as_of=now + timedelta(hours=3), promote=True)
+    assert snapshot.is_promoted(snapshot.version(snapshot.current(settings.paths.published)))
+    publish.prune(settings.paths.published, 1, now + timedelta(days=9))
+    # The newest built that readers got, and the newest rebuild.
+    assert there() == ["20261123T05", "20261123T06"]
+
+
+def test_a_clock_set_back_hides_nothing(
+    settings: Settings, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    night(settings, now)
+    (settings.base / "in" / "a.txt").write_text("r1,10\n")
+    report = night(settings, now - timedelta(hours=1))
+    assert report.as_of == now + timedelta(microseconds=1)
+    assert runs(report.published.path) == [("r1", 10.0)]
+    assert status(settings)["as_of"] == report.as_of.isoformat()
+    # What was landed last stays the newest when the clock is right again.
+    assert runs(night(settings, now + timedelta(days=1)).published.path) == [("r1", 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (MemoryError("no more"), "MemoryError: no more"),
+        (AttributeError("a bug"), "AttributeError: a bug"),
+        (SystemExit(3), "SystemExit: 3"),
+        (OSError("disk"), "disk"),
+    ],
+)
+@pytest.mark.parametrize(
+    "where", ["refresh.prepare_landing", "refresh.ingest_sources", "build.build", "publish.promote"]
+)
+def test_whatever_ends_a_night_is_recorded(
+    settings: Settings,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    message: str,
+    where: str,
+) -> None:
+    initialise(settings, now=now)
+
+    def end(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(f"observatory.{where}", end)
+    with pytest.raises(type(error)):
+        night(settings, now)
+    assert (status(settings)["status"], status(settings)["message"]) == ("failed", message)
+    (record,) = nights(settings)
+    assert (record["status"], record["message"]) == ("failed", message)
+    assert not (settings.paths.published / "current").exists()
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(KeyboardInterrupt(), True), (ValueError("not JSON"), False)]
+)
+def test_what_comes_after_the_publication_is_told_too(
+    settings: Settings,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    raised: bool,
+) -> None:
+    def end(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("observatory.publish.prune", end)
+    if raised:
+        with pytest.raises(type(error)):
+            night(settings, now)
+        assert status(settings)["status"] == "partial"
+        assert "published, but not tidied up: interrupted" in status(settings)["message"]
+    else:
+        assert night(settings, now).status == "partial"
+    assert status(settings)["published_version"] == snapshot.current(settings.paths.published).name
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
