@@ -5,6 +5,7 @@ with
     readings_told as (select * from {{ ref("stg_run_events__energy_readings") }}),
     events as (select * from {{ ref("int_runs__events_once") }}),
     slurm_readings as (select * from {{ ref("int_energy__slurm_node_energy") }}),
+    attempts as (select * from {{ ref("int_runs__attempts") }}),
 
     readings as (
         -- A copy of an event brings no reading of its own.
@@ -42,6 +43,28 @@ with
         from slurm_readings
     ),
 
+    -- What a meter saw while the attempt did not run is not the attempt's.
+    readings_of_attempts as (
+        select readings.*
+        from readings
+        inner join
+            attempts
+            on readings.run_id = attempts.run_id
+            and readings.attempt = attempts.attempt
+        where
+            attempts.started_at_utc is null
+            or attempts.duration_s is null
+            or (
+                readings.to_at_utc > attempts.started_at_utc
+                and readings.from_at_utc
+                < {{
+                    add_seconds(
+                        "attempts.started_at_utc", "greatest(attempts.duration_s, 1)"
+                    )
+                }}
+            )
+    ),
+
     readings_in_order as (
         select
             *,
@@ -56,7 +79,7 @@ with
                     energy_kwh
                 rows between unbounded preceding and 1 preceding
             ) as covered_until_at_utc
-        from readings
+        from readings_of_attempts
     ),
 
     readings_with_own_part as (

@@ -19,25 +19,36 @@ with
         from attempts
     ),
 
+    attempts_told as (
+        select
+            *,
+            coalesce(
+                finished_duration_s,
+                case
+                    when finished_events > 0
+                    then
+                        {{ epoch_s("reported_ended_at_utc") }}
+                        - {{ epoch_s("started_at_utc") }}
+                end,
+                reported_duration_s,
+                -- A start alone tells no duration.
+                nullif(
+                    {{ epoch_s("last_event_at_utc") }}
+                    - {{ epoch_s("started_at_utc") }},
+                    0
+                )
+            ) as told_duration_s
+        from attempts_started
+    ),
+
     attempts_timed as (
         select
             *,
             -- Clocks of different machines differ: no run lasts less than no time.
-            greatest(
-                coalesce(
-                    finished_duration_s,
-                    case
-                        when finished_events > 0
-                        then
-                            {{ epoch_s("reported_ended_at_utc") }}
-                            - {{ epoch_s("started_at_utc") }}
-                    end,
-                    reported_duration_s,
-                    {{ epoch_s("last_event_at_utc") }} - {{ epoch_s("started_at_utc") }}
-                ),
-                case when started_at_utc is not null then 0.0 end
-            ) as duration_s
-        from attempts_started
+            case
+                when told_duration_s < 0 then 0.0 else told_duration_s
+            end as duration_s
+        from attempts_told
     ),
 
     final as (

@@ -33,8 +33,11 @@ with
             ) as resolved_accelerator_model,
 
             coalesce(attempts_keyed.vcpus, hardware.vcpus) as resolved_vcpus,
+            -- A part of a machine whose memory nobody tells has its part of the memory.
             coalesce(
-                attempts_keyed.memory_gib, hardware.memory_gib
+                attempts_keyed.memory_gib,
+                hardware.memory_gib * attempts_keyed.vcpus / nullif(hardware.vcpus, 0),
+                hardware.memory_gib
             ) as resolved_memory_gib,
             case
                 when attempts_keyed.source = 'slurm'
