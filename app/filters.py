@@ -36,7 +36,10 @@ def choose(everything: state.Context, page: str) -> Choice:
         return Choice(ALL, bounds["runs"] > 0)
     st.sidebar.subheader(everything.text("filter.title"))
     from_utc, to_utc = state.choose_period(
-        everything.language, bounds["first_at_utc"], bounds["last_at_utc"]
+        everything.language,
+        bounds["first_at_utc"],
+        bounds["last_at_utc"],
+        everything.snapshot.as_of,
     )
     chosen: dict[str, Any] = {
         name: choose_dimension(everything, st.sidebar, name) for name in SHARED

@@ -261,10 +261,14 @@ def type_text(container: Any, key: str, label: str, language: Language, placehol
 
 
 def choose_period(
-    language: Language, first: datetime | None, last: datetime | None
+    language: Language, first: datetime | None, last: datetime | None, as_of: datetime | None
 ) -> tuple[datetime, datetime]:
-    """[from, to) in naive UTC, whole days, counted back from the day of the last run."""
-    last_day = (last or now()).date()
+    """[from, to) in naive UTC, whole days, counted back from the day of the last run.
+
+    A run that a wrong clock dated after the snapshot does not move the period; `all` shows it.
+    """
+    newest_day = (last or now()).date()
+    last_day = newest_day if as_of is None else min(newest_day, as_of.date())
     first_day = min((first or now()).date(), last_day)
     codes = [DEFAULT_PERIOD, *(code for code in PERIODS if code != DEFAULT_PERIOD), "all", "custom"]
     period = choose_one(
@@ -275,7 +279,7 @@ def choose_period(
     if period == "custom":
         from_day, to_day = _choose_dates(language, first_day, last_day)
     elif period == "all":
-        from_day, to_day = first_day, last_day
+        from_day, to_day = first_day, newest_day
     else:
         from_day, to_day = last_day - timedelta(days=PERIODS[period] - 1), last_day
     return (

@@ -432,14 +432,21 @@ def verdict(outcomes: Sequence[SourceOutcome], settings: Settings) -> tuple[str,
         elif report.error:
             parts.append(f"source {who}: {report.error}")
         if report.rows_rejected:
-            where = "; ".join(
+            named = [
                 f"{r['source_file']}: {r['rows']} × {r['reason']}" for r in outcome.rejected[:3]
-            )
+            ]
+            if len(outcome.rejected) > len(named):
+                named.append(f"and {len(outcome.rejected) - len(named)} more")
+            where = "; ".join(named)
             parts.append(f"source {who} had {report.rows_rejected} row(s) rejected ({where})")
     if not parts:
         return "ok", "everything was read and published"
-    seen = f"rejected rows are kept in {settings.paths.landing / REJECTED}"
-    return "partial", "; ".join(parts) + f"; {seen}, and `observatory sources` counts them"
+    if any(outcome.report.rows_rejected for outcome in outcomes):
+        parts.append(
+            f"rejected rows are kept in {settings.paths.landing / REJECTED}, "
+            "and `observatory sources` counts them"
+        )
+    return "partial", "; ".join(parts)
 
 
 def _later(now: datetime, started: float) -> datetime:

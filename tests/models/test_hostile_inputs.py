@@ -183,6 +183,14 @@ GOOD_EVENTS = [
     event("only-heartbeats", event_type="heartbeat", started_at="2026-10-05T11:00:00Z"),
     *(event("retried", event_id=f"retried-{n}", attempt=n, status="failed") for n in (1, 2, 3)),
     event("good", run_id="same event again, other content"),
+    event("only-started", event_type="started", started_at="2026-10-05T12:00:00Z", duration_s=...),
+    event(
+        "meter-at-another-time",
+        instance_type="g5.xlarge",
+        event_time="2026-10-05T16:00:00Z",
+        energy=[reading(60, 0.2)],
+    ),
+    event("part-of-a-box", region="metered", instance_type="box", vcpus=4),
     event("accelerator-unknown", accelerator_model="Abacus", accelerator_count=2, vcpus=4),
 ]
 BAD_EVENTS = [
@@ -330,3 +338,18 @@ def test_money_of_two_currencies_is_never_one_sum(marts: Any) -> None:
     costs = {row["cost_currency"]: row["cost"] for row in rows}
     assert costs["JPY"] == pytest.approx(99999999999999.12)
     assert costs["EUR"] == pytest.approx(1.25 * 5 - 40.5 + 1.25 * 3)
+
+
+def test_a_start_alone_tells_no_duration(marts: Any) -> None:
+    run = marts.run("only-started")
+    assert (run["status"], run["duration_s"], run["missing_reason"]) == (
+        "running",
+        None,
+        "unknown_duration",
+    )
+
+
+def test_a_meter_counts_only_while_the_run_ran(marts: Any) -> None:
+    accelerator = marts.components("meter-at-another-time")["accelerator"]
+    assert accelerator["measured_energy_kwh"] is None
+    assert accelerator["energy_method"] == "allocation"
