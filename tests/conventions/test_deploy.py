@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from observatory.settings import load_settings
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMMAND = (
     "/opt/observatory/.venv/bin/observatory --config /etc/observatory/observatory.toml refresh"
@@ -110,10 +112,9 @@ def test_kubernetes_counts_a_published_night_as_done(code: int, expected: int) -
 
 
 def test_kubernetes_settings_are_the_products(tmp_path: Path) -> None:
-    settings = pytest.importorskip("observatory.settings")
     config = tmp_path / "observatory.toml"
     config.write_text(kubernetes()["ConfigMap"]["data"]["observatory.toml"])
-    settings.load_settings(config)
+    load_settings(config)
 
 
 def test_airflow_dag_is_one_command_never_twice() -> None:

@@ -70,6 +70,8 @@ GOOD_BILL = [
     charge(ProviderName="A cloud of tomorrow"),
     charge(BillingCurrency="JPY", EffectiveCost="99999999999999.123456789012345678"),
     charge(ConsumedQuantity="900000000000000000", ConsumedUnit="Bytes"),
+    charge(ResourceId="i-9"),
+    charge(ResourceId="i-9", ChargeCategory="Tax", EffectiveCost="0.5"),
 ]
 BAD_BILL = [
     charge(EffectiveCost="twelve"),
@@ -118,6 +120,15 @@ GOOD_JOBS = [
     job("4", State="A_STATE_OF_TOMORROW"),
     job("5", State="RUNNING", End="Unknown"),
     job("6", JobName="naïve – 訓練"),
+    # A controller was reset: the id came back as another job.
+    job(
+        "10",
+        JobName="old",
+        Submit="2024-10-05T09:00:00",
+        Start="2024-10-05T10:00:00",
+        End="2024-10-05T11:00:00",
+    ),
+    job("10", JobName="new"),
 ]
 BAD_JOBS = [
     job("11", ElapsedRaw="soon"),
@@ -191,6 +202,21 @@ GOOD_EVENTS = [
         energy=[reading(60, 0.2)],
     ),
     event("part-of-a-box", region="metered", instance_type="box", vcpus=4),
+    # A hook inside a Slurm job, under the job's own run id.
+    event("slurm:hpc:1", model_name="told by the event", duration_s=7200),
+    event("half-known", event_id="half-1", attempt=1),
+    event("half-known", event_id="half-2", attempt=2, instance_type="zz9.plural"),
+    event("billed", resource_id="i-9"),
+    event(
+        "ranks-shifted",
+        instance_type="g5.xlarge",
+        duration_s=5400,
+        event_time="2026-10-05T12:30:00Z",
+        energy=[
+            reading(60, 0.4),
+            reading(60, 0.4, **{"from": "2026-10-05T11:30:00Z", "to": "2026-10-05T12:30:00Z"}),
+        ],
+    ),
     event("accelerator-unknown", accelerator_model="Abacus", accelerator_count=2, vcpus=4),
 ]
 BAD_EVENTS = [
@@ -337,7 +363,7 @@ def test_money_of_two_currencies_is_never_one_sum(marts: Any) -> None:
     )
     costs = {row["cost_currency"]: row["cost"] for row in rows}
     assert costs["JPY"] == pytest.approx(99999999999999.12)
-    assert costs["EUR"] == pytest.approx(1.25 * 5 - 40.5 + 1.25 * 3)
+    assert costs["EUR"] == pytest.approx(1.25 * 5 - 40.5 + 1.25 * 3 + 1.25 + 0.5)
 
 
 def test_a_start_alone_tells_no_duration(marts: Any) -> None:
@@ -353,3 +379,39 @@ def test_a_meter_counts_only_while_the_run_ran(marts: Any) -> None:
     accelerator = marts.components("meter-at-another-time")["accelerator"]
     assert accelerator["measured_energy_kwh"] is None
     assert accelerator["energy_method"] == "allocation"
+
+
+def test_readings_that_overlap_keep_only_their_own_part(marts: Any) -> None:
+    accelerator = marts.components("ranks-shifted")["accelerator"]
+    assert accelerator["measured_energy_kwh"] == pytest.approx(0.4 + 0.4 / 2)
+    assert accelerator["covered_ratio"] == pytest.approx(1.0)
+
+
+def test_the_scheduler_tells_when_and_the_event_tells_what_for(marts: Any) -> None:
+    run = marts.run("slurm:hpc:1")
+    assert (run["source"], run["duration_s"], run["model_name"]) == (
+        "slurm",
+        3600,
+        "told by the event",
+    )
+
+
+def test_a_reused_job_id_is_another_run(marts: Any) -> None:
+    names = {name: marts.run(name)["job_name"] for name in ("slurm:hpc:10", "slurm:hpc:10@2")}
+    assert names == {"slurm:hpc:10": "old", "slurm:hpc:10@2": "new"}
+
+
+def test_an_unknown_attempt_makes_the_run_unknown(marts: Any) -> None:
+    run = marts.run("half-known")
+    assert (run["facility_energy_kwh"], run["emissions_location_g_co2e"]) == (None, None)
+    assert run["missing_reason"] == "unknown_instance_type"
+    attempts = marts.rows(
+        "select facility_energy_kwh from fct_run_attempts where run_id = 'half-known'"
+        " order by attempt"
+    )
+    assert [row["facility_energy_kwh"] is None for row in attempts] == [False, True]
+
+
+def test_a_tax_on_a_runs_resource_is_not_the_runs(marts: Any) -> None:
+    run = marts.run("billed")
+    assert (run["cost_method"], run["effective_cost"]) == ("billed_resource", pytest.approx(1.25))
