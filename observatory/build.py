@@ -134,6 +134,33 @@ def build(
     return _read_result(warehouse, settings.paths.warehouse, target)
 
 
+def build_part(
+    settings: Settings,
+    as_of: datetime,
+    models: Sequence[str],
+    warehouse: Path,
+    *,
+    project: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> None:
+    """Build some models and what they need, untested, into a warehouse file of its own.
+
+    What is built this way answers a question of the night; it is never published.
+    Raises BuildFailed when a model could not be built.
+    """
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    target = warehouse.parent / "dbt"
+    (target / "run_results.json").unlink(missing_ok=True)
+    arguments = [
+        "build",
+        *("--select", *(f"+{model}" for model in models)),
+        *("--exclude-resource-type", "test", "unit_test"),
+        *("--vars", json.dumps({"as_of": _sql_instant(as_of), **(variables or {})})),
+    ]
+    invoke(arguments, settings, warehouse, project or project_dir(), target=target)
+    _read_result(warehouse, warehouse, target).raise_for_failure()
+
+
 def invoke(
     arguments: Sequence[str],
     settings: Settings,

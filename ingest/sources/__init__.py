@@ -43,11 +43,25 @@ class FileSourceSettings(SourceSettings):
 
 
 @dataclass(frozen=True)
+class Window:
+    """Hours of a grid zone whose intensity is wanted: [from_at, to_at), whole hours of UTC."""
+
+    grid_zone_id: str
+    from_at: datetime
+    to_at: datetime
+
+
+@dataclass(frozen=True)
 class SourceContext:
-    """What a source may know of its surroundings. `now` is the only clock."""
+    """What a source may know of its surroundings. `now` is the only clock.
+
+    `wanted`: for a source with `WANTS_HOURS`, the hours that runs need and landing does not hold
+    as final, as the longest windows without a hole, sorted by zone and time.
+    """
 
     instance: str
     now: datetime
+    wanted: tuple[Window, ...] = ()
 
 
 @runtime_checkable
