@@ -33,7 +33,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from ingest.bounds import MAX_ACCELERATORS, MAX_MEMORY_GIB, MAX_VCPUS
+from ingest.bounds import (
+    MAX_ACCELERATORS,
+    MAX_GRID_INTENSITY_G_PER_KWH,
+    MAX_MEMORY_GIB,
+    MAX_VCPUS,
+)
 from ingest.errors import ConfigError
 from ingest.sources import SourceSettings, registry
 
@@ -47,7 +52,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # What the audit of the marts allows: beyond it, one wrong setting would stop the night.
 Pue = Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)]
-GridIntensity = Annotated[float, Field(ge=0, le=2000, allow_inf_nan=False)]
+GridIntensity = Annotated[float, Field(ge=0, le=MAX_GRID_INTENSITY_G_PER_KWH, allow_inf_nan=False)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 

@@ -15,6 +15,18 @@ with
         union all
         select 'run_events__events' as dataset, count(*) as staged_rows
         from {{ ref("stg_run_events__events") }}
+        union all
+        select 'electricity_maps__intensity' as dataset, count(*) as staged_rows
+        from {{ ref("stg_electricity_maps__intensity") }}
+        union all
+        select 'neso__intensity' as dataset, count(*) as staged_rows
+        from {{ ref("stg_neso__intensity") }}
+        union all
+        select 'rte_eco2mix__intensity' as dataset, count(*) as staged_rows
+        from {{ ref("stg_rte_eco2mix__intensity") }}
+        union all
+        select 'intensity_file__intensity' as dataset, count(*) as staged_rows
+        from {{ ref("stg_intensity_file__intensity") }}
     )
 
 select staged.dataset

@@ -1,0 +1,42 @@
+-- Grid intensity of France from RTE éCO2mix, our names and units. One row per delivery,
+-- zone, interval, signal and accounting.
+with
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "rte_eco2mix__intensity") }}
+    ),
+    deliveries as (
+        select *
+        from {{ ref("stg_landing__deliveries") }}
+        where dataset = 'rte_eco2mix__intensity'
+    ),
+
+    final as (
+        select
+            landed.grid_zone as grid_zone_id,
+
+            cast(landed.from_at_utc as timestamp) as from_at_utc,
+            cast(landed.to_at_utc as timestamp) as to_at_utc,
+
+            'rte_eco2mix' as source_name,
+            landed.signal,
+            landed.accounting,
+            landed.basis,
+            landed.is_estimated,
+            landed.estimation_method,
+            landed.is_final,
+
+            landed.intensity_g_per_kwh,
+
+            landed.source_version,
+            cast(landed.published_at_utc as timestamp) as published_at_utc,
+            landed.source_file,
+            landed.source_row,
+            deliveries.delivery_id,
+            deliveries.received_at_utc
+        from landed
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
+    )
+
+select *
+from final
