@@ -10,7 +10,8 @@ keeps its ``recorded_on``; a value that changed comes in as a further row, recor
 this run; a row that the reference no longer holds stays, unless ``--drop-withdrawn`` is given.
 So a rebuild as of a past day sees what the seeds held on that day.
 
-providers.csv, slurm_states.csv and billing_line_rules.csv are written by hand and only checked.
+providers.csv, slurm_states.csv, meters.csv and billing_line_rules.csv are written by hand and only
+checked.
 docs/factors.md says which source wins where, and why.
 """
 
@@ -854,6 +855,38 @@ def replication_patterns(row: Row) -> list[tuple[str, str, str]]:
     return patterns
 
 
+# Rungs that the priors leave out, all expert judgement; a prior of the same key wins.
+OWN_UNCERTAINTY = (
+    (
+        "energy",
+        "measured:slurm_energy",
+        "0.08",
+        "plugin of the cluster not known: management controller or RAPL",
+    ),
+    ("energy", "measured:unknown_meter", "0.1", "as little sure as any meter, and a little less"),
+    ("energy", "utilization:memory", "0.3", "as allocation: the model is per GiB allocated"),
+    ("energy", "utilization:storage", "0.5", "as allocation: the spread is that of Wh per TB-hour"),
+    ("energy", "utilization:network", "0.8", "as allocation: the spread is that of kWh per GB"),
+    (
+        "energy",
+        "utilization:other",
+        "0.5",
+        "server model at a known load less the chips metered: its error stays, the rest is smaller",
+    ),
+    (
+        "energy",
+        "allocation:other",
+        "0.6",
+        "server model less the chips metered: the model's error stays, the rest is smaller",
+    ),
+    ("energy", "utilization:all", "0.25", "whole node: as its least sure large part, the CPU"),
+    ("energy", "allocation:all", "0.45", "whole node: as its least sure large part, the CPU"),
+    ("pue", "site", "0.03", "the site's own figure, as region_yearly"),
+    ("pue", "geography_yearly", "0.05", "between region_yearly and fleet_yearly"),
+    ("intensity", "zone_yearly", "0.22", "between region_yearly and country_yearly"),
+)
+
+
 def uncertainty(ref: Reference) -> list[Row]:
     rows = [
         {
@@ -861,27 +894,25 @@ def uncertainty(ref: Reference) -> list[Row]:
             "factor_key": row["key"],
             "log_sd": plain(row["log_sd"]),
             "source": row["basis"],
+            "published_on": EXPERT_PUBLISHED_ON,
             "note": row["note"],
         }
         for row in ref.read("uncertainty_priors")
         if row["log_sd"]
     ]
     present = {(row["kind"], row["factor_key"]) for row in rows}
-    for kind, key, value, note in (
-        ("pue", "geography_yearly", "0.05", "between region_yearly and fleet_yearly"),
-        ("intensity", "zone_yearly", "0.22", "between region_yearly and country_yearly"),
-    ):
-        if (kind, key) not in present:
-            rows.append(
-                {
-                    "kind": kind,
-                    "factor_key": key,
-                    "log_sd": value,
-                    "source": "expert judgement",
-                    "note": note,
-                }
-            )
-    return rows
+    return rows + [
+        {
+            "kind": kind,
+            "factor_key": key,
+            "log_sd": value,
+            "source": "expert judgement",
+            "published_on": EXPERT_PUBLISHED_ON,
+            "note": note,
+        }
+        for kind, key, value, note in OWN_UNCERTAINTY
+        if (kind, key) not in present
+    ]
 
 
 def sources(ref: Reference, used: set[str]) -> list[Row]:
@@ -1026,8 +1057,8 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "factors/uncertainty.csv",
-        columns("kind factor_key log_sd source note"),
-        columns("kind factor_key"),
+        columns("kind factor_key log_sd source published_on recorded_on note"),
+        columns("kind factor_key published_on"),
         uncertainty,
     ),
     # Written by hand: checked, never rewritten.
@@ -1040,6 +1071,11 @@ SEEDS: tuple[Seed, ...] = (
         "reference/slurm_states.csv",
         columns("slurm_state status is_terminal note"),
         columns("slurm_state"),
+    ),
+    Seed(
+        "reference/meters.csv",
+        columns("priority meter_like is_meter signal uncertainty_key note"),
+        columns("priority"),
     ),
     Seed(
         "reference/billing_line_rules.csv",

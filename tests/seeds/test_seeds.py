@@ -383,6 +383,68 @@ def test_every_slurm_state_has_a_status() -> None:
             assert row["is_terminal"] == "false", state
 
 
+def meter_of(word: str) -> Row:
+    """The first rule of meters.csv for a word, as int_energy__meters finds it."""
+    rules = SEEDS / "reference" / "meters.csv"
+    found = duckdb.execute(
+        "select is_meter, signal, uncertainty_key from read_csv(?, all_varchar = true) "
+        "where regexp_replace(lower(?), '[^a-z0-9]', '', 'g') like meter_like "
+        "order by cast(priority as integer) limit 1",
+        [str(rules), word],
+    ).fetchone()
+    assert found
+    return dict(zip(("is_meter", "signal", "uncertainty_key"), found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("word", "signal", "key"),
+    [
+        ("nvml_energy", "counter", "measured:nvml_energy"),
+        ("nvmlDeviceGetTotalEnergyConsumption", "counter", "measured:nvml_energy"),
+        ("nvml", "power_samples", "measured:nvml_power"),
+        ("nvidia-smi", "power_samples", "measured:nvml_power"),
+        ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", "counter", "measured:nvml_energy"),
+        ("dcgm_power", "power_samples", "measured:nvml_power"),
+        ("mlflow", "power_samples", "measured:nvml_power"),
+        ("RAPL", "counter", "measured:rapl"),
+        ("intel-rapl:0", "counter", "measured:rapl"),
+        ("codecarbon+rapl", "counter", "measured:rapl"),
+        ("kepler", "counter", "measured:rapl"),
+        ("kepler_platform_watts", "power_samples", "measured:node_meter"),
+        ("Scaphandre", "counter", "measured:rapl"),
+        ("ipmi", "power_samples", "measured:node_meter"),
+        ("redfish", "power_samples", "measured:node_meter"),
+        ("pdu", "power_samples", "measured:node_meter"),
+        ("slurm_energy", "counter", "measured:slurm_energy"),
+        ("hypervisor", "power_samples", "measured:unknown_meter"),
+        ("a box nobody knows", "power_samples", "measured:unknown_meter"),
+        ("", "power_samples", "measured:unknown_meter"),
+        ("CodeCarbon", "estimate", "external_estimate"),
+        ("eco2AI", "estimate", "external_estimate"),
+        ("kepler_estimated", "estimate", "external_estimate"),
+        ("aws_customer_carbon_footprint", "estimate", "external_estimate"),
+    ],
+)
+def test_meter_words(word: str, signal: str, key: str) -> None:
+    rule = meter_of(word)
+    assert (rule["signal"], rule["uncertainty_key"]) == (signal, key)
+    assert (rule["is_meter"] == "false") == (signal == "estimate")
+
+
+def test_every_meter_is_as_sure_as_a_row_of_uncertainty_says() -> None:
+    log_sd = {row["factor_key"]: float(row["log_sd"]) for row in read("factors/uncertainty.csv")}
+    rules = read("reference/meters.csv")
+    priorities = [int(row["priority"]) for row in rules]
+    assert priorities == sorted(set(priorities))
+    assert {row["uncertainty_key"] for row in rules} <= set(log_sd)
+    assert all(
+        re.fullmatch(r"[a-z0-9%]+", row["meter_like"]) and row["note"] == row["note"].strip()
+        for row in rules
+    )
+    measured = {key: value for key, value in log_sd.items() if key.startswith("measured:")}
+    assert log_sd["measured:unknown_meter"] == max(measured.values())
+
+
 # ---------------------------------------------------------------------------------------- factors
 
 
