@@ -58,11 +58,33 @@
     end
 {%- endmacro %}
 
-{# The as-of instant as a timestamp literal. #}
-{% macro as_of() -%} cast('{{ var("as_of") }}' as timestamp) {%- endmacro %}
+{# The as-of instant as a timestamp literal. Of a kind of knowledge (`data`, `settings`, `factors`)
+   it is that of the variable `<kind>_as_of`, if one is given: "what would it be with the data of
+   then and the factors of now?" Clocks in models take no kind. #}
+{% macro as_of(kind=none) -%}
+    cast(
+        '{{ var(kind ~ "_as_of", var("as_of")) if kind else var("as_of") }}'
+        as timestamp
+    )
+{%- endmacro %}
+
+{# The as-of instant of the kind of knowledge that a landed dataset is. #}
+{% macro as_of_dataset(dataset) -%}
+    case
+        when {{ dataset }} like '#_settings#_#_%' escape '#'
+        then {{ as_of("settings") }}
+        when
+            {{ dataset }} like '#_factors#_#_%' escape '#'
+            or {{ dataset }} like '%#_#_intensity' escape '#'
+        then {{ as_of("factors") }}
+        else {{ as_of("data") }}
+    end
+{%- endmacro %}
+
+{# Whether a factor row was known: published, and in our seeds or landing. #}
 {% macro known_by_as_of(published_on, recorded_on) -%}
     greatest(coalesce({{ published_on }}, {{ recorded_on }}), {{ recorded_on }})
-    <= cast({{ as_of() }} as date)
+    <= cast({{ as_of("factors") }} as date)
 {%- endmacro %}
 
 {# The last value that is known, by the events' own order. #}

@@ -1,5 +1,5 @@
--- The newest delivery of each scope known at the as-of time. One row per dataset and
--- scope.
+-- The newest delivery of each scope known at the as-of time of its kind of knowledge.
+-- One row per dataset and scope.
 with
     deliveries as (select * from {{ source("landing", "_deliveries") }}),
 
@@ -16,7 +16,7 @@ with
             rows_rejected,
             code_version
         from deliveries
-        where cast(received_at_utc as timestamp) <= {{ as_of() }}
+        where cast(received_at_utc as timestamp) <= {{ as_of_dataset("dataset") }}
     ),
 
     deliveries_ranked as (
