@@ -21,10 +21,11 @@ from ingest.contracts import Dataset, empty_rejected
 from ingest.errors import AuditFailed, ConfigError, LandingError, ObservatoryError
 from ingest.landing import REJECTED, Landing
 from ingest.runner import SourceReport, run_source
-from ingest.sources import Source, SourceContext, SourceSettings, registry
+from ingest.sources import Source, SourceContext, SourceSettings, Window, registry, wants_hours
 from observatory import build, files, lock, publish, settings_landing, snapshot
 from observatory.settings import Settings, load_settings
 from observatory.version import INSTALLED, PROJECT, code_version
+from observatory.wanted import WantedHours
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +208,7 @@ def refresh(
             clear_leftovers(settings)
             if not rebuild:
                 if ingest:
-                    outcomes = ingest_sources(settings, landing, now, reporter)
+                    outcomes = ingest_sources(settings, landing, now, reporter, project=project)
                 settings_landing.land_settings(landing, settings, now)
                 instant = _known_at(landing, now)
             reporter.phase("build and test the models")
@@ -288,7 +289,10 @@ def ingest_only(
         landing = open_landing(settings, now)
         prepare_landing(settings, landing, now)
         clear_leftovers(settings)
-        return ingest_sources(settings, landing, now, reporter or Silent(), names)
+        try:
+            return ingest_sources(settings, landing, now, reporter or Silent(), names)
+        finally:
+            build.clear_building(settings.paths.warehouse)
 
 
 def initialise(settings: Settings, *, now: datetime) -> None:
@@ -375,24 +379,41 @@ def ingest_sources(
     now: datetime,
     reporter: Reporter,
     names: Sequence[str] = (),
+    project: Path | None = None,
 ) -> list[SourceOutcome]:
-    """Land every enabled source; one that fails is reported and the others go on."""
+    """Land every enabled source; one that fails is reported and the others go on.
+
+    Sources of hourly grid intensity come last: what they are asked for depends on the runs.
+    """
     modules = registry()
     chosen = [entry for entry in settings.instances() if not names or entry[0] in names]
+    asked = [entry for entry in chosen if wants_hours(modules[entry[0]])]
+    read = [entry for entry in chosen if entry not in asked]
     reporter.phase("ingest")
     outcomes = []
-    for number, (name, instance, source_settings) in enumerate(chosen, start=1):
-        report = _run_source(modules[name], instance, source_settings, landing, now)
+
+    def run(source: Source, instance: str, of: SourceSettings, wanted: tuple[Window, ...]) -> None:
+        report = _run_source(source, of, SourceContext(instance, now, wanted), landing)
         outcomes.append(SourceOutcome(report, _rejections(landing, report)))
-        reporter.step(number, len(chosen), f"{name}.{instance}")
+        reporter.step(len(outcomes), len(chosen), f"{source.NAME}.{instance}")
+
+    for name, instance, source_settings in read:
+        run(modules[name], instance, source_settings, ())
+    if asked:
+        # The sites, which the settings describe, have zones too.
+        settings_landing.land_settings(landing, settings, now)
+        hours = WantedHours(settings, _known_at(landing, now), project)
+        for name, instance, source_settings in asked:
+            run(modules[name], instance, source_settings, hours.windows(name, instance))
     return outcomes
 
 
 def _run_source(
-    source: Source, instance: str, settings: SourceSettings, landing: Landing, now: datetime
+    source: Source, settings: SourceSettings, context: SourceContext, landing: Landing
 ) -> SourceReport:
+    instance = context.instance
     try:
-        return run_source(source, settings, SourceContext(instance, now), landing)
+        return run_source(source, settings, context, landing)
     except LandingError:
         raise
     except (ObservatoryError, *SOURCE_FAILURES) as error:

@@ -481,10 +481,11 @@ def grid_intensity_yearly(ref: Reference) -> list[Row]:
     for row in ref.read("grid_intensity_yearly"):
         if not row["location_based_gco2e_per_kwh"] or not ref.may_ship(row["source_id"]):
             continue
-        rank, resolution = grid_rank(row["zone_type"], row["source_id"])
+        zone_type = "world" if row["region_or_zone"] == "WLD" else row["zone_type"]
+        rank, resolution = grid_rank(zone_type, row["source_id"])
         rows.append(
             {
-                "zone_type": row["zone_type"],
+                "zone_type": zone_type,
                 "provider_code": row["provider"],
                 "zone_id": row["region_or_zone"],
                 "country_iso3": row["country_iso3"],
@@ -516,6 +517,9 @@ def grid_rank(zone_type: str, source_id: str) -> tuple[int, str]:
             "ccf_constants_2024": 6,
         }
         resolution = "region_yearly"
+    elif zone_type == "world":
+        ranks = {"owid_carbon_intensity_elec": 9}
+        resolution = "world_yearly"
     elif zone_type == "subdivision":
         ranks = {
             "epa_egrid2016_codecarbon": 2,
@@ -534,6 +538,23 @@ def grid_rank(zone_type: str, source_id: str) -> tuple[int, str]:
     if source_id not in ranks:
         raise SeedError(f"no precedence for {source_id!r} at {zone_type!r}: add it to grid_rank")
     return ranks[source_id], resolution
+
+
+def hourly_profiles(ref: Reference) -> list[Row]:
+    return [
+        {
+            "grid_zone_id": row["grid_zone"],
+            "timezone_name": row["timezone"],
+            "month": row["month"],
+            "hour_local": row["hour_local"],
+            "intensity_ratio": plain(row["ratio_to_annual_mean"]),
+            "profile_year": row["year"],
+            "source_id": row["source_id"],
+            "published_on": ref.sources[row["source_id"]]["published_date"],
+        }
+        for row in ref.read("hourly_profiles")
+        if ref.may_ship(row["source_id"])
+    ]
 
 
 PUE_RESOLUTION = {
@@ -1023,6 +1044,15 @@ SEEDS: tuple[Seed, ...] = (
         ),
         columns("zone_type provider_code zone_id year source_rank source_id published_on"),
         grid_intensity_yearly,
+    ),
+    Seed(
+        "factors/hourly_profiles.csv",
+        columns(
+            "grid_zone_id timezone_name month hour_local intensity_ratio profile_year source_id "
+            "published_on recorded_on"
+        ),
+        columns("grid_zone_id month hour_local"),
+        hourly_profiles,
     ),
     Seed(
         "factors/pue_yearly.csv",

@@ -76,6 +76,11 @@ class Source(Protocol):
         """Batches of landed and rejected rows, in a stable order."""
 
 
+def wants_hours(source: Source) -> bool:
+    """Whether the source is to be told the hours wanted (`WANTS_HOURS = True` in its module)."""
+    return bool(getattr(source, "WANTS_HOURS", False))
+
+
 def registry() -> dict[str, Source]:
     """Every source by name, sorted."""
     modules = (

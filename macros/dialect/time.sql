@@ -51,3 +51,14 @@
 {% macro spark__years_between(first_year, last_year) %}
     sequence({{ first_year }}, {{ last_year }})
 {% endmacro %}
+
+{# What the clock of an IANA time zone shows at a UTC timestamp, as a timestamp. #}
+{% macro local_time(at_utc, timezone_name) %}
+    {{ return(adapter.dispatch("local_time", "observatory")(at_utc, timezone_name)) }}
+{% endmacro %}
+{% macro default__local_time(at_utc, timezone_name) %}
+    timezone({{ timezone_name }}, timezone('UTC', {{ at_utc }}))
+{% endmacro %}
+{% macro spark__local_time(at_utc, timezone_name) %}
+    from_utc_timestamp({{ at_utc }}, {{ timezone_name }})
+{% endmacro %}

@@ -18,6 +18,11 @@ with
             factor_source_id,
             factor_zone,
             cast(factor_year as bigint) as factor_year,
+            factor_accounting,
+            factor_basis,
+            cast(factor_age_years as bigint) as factor_age_years,
+            factor_published_on,
+            intensity_arithmetic,
             concat(facility_energy_kwh, ' * ', grid_intensity_g_per_kwh) as arithmetic
         from run_hours
     )

@@ -1,6 +1,6 @@
 -- Every yearly grid factor that a place could take in a year, known at the as-of time:
--- a site's own, its region's, its subdivision's, its country's, of that year and
--- earlier. One row per provider, region, year and factor.
+-- a site's own, its region's, its subdivision's, its country's, the world's, of that
+-- year and earlier. One row per provider, region, year and factor.
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
@@ -62,6 +62,14 @@ with
             country_iso3 as zone_id
         from places
         where country_iso3 is not null
+        union all
+        select
+            provider_code,
+            region,
+            'world' as zone_type,
+            '' as zone_provider_code,
+            'WLD' as zone_id
+        from places
     ),
 
     seed_factors as (

@@ -4,7 +4,7 @@ with
     hours as (select * from {{ ref("int_runs__hours") }}),
     energy as (select * from {{ ref("int_energy__attempts") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),
-    intensity as (select * from {{ ref("int_carbon__yearly_intensity") }}),
+    intensity as (select * from {{ ref("int_carbon__intensity") }}),
 
     hours_powered as (
         select
@@ -38,6 +38,7 @@ with
             hours_powered.it_energy_kwh,
             hours_powered.facility_energy_kwh,
             intensity.intensity_g_per_kwh as grid_intensity_g_per_kwh,
+            intensity.intensity_arithmetic,
             hours_powered.facility_energy_kwh
             * intensity.intensity_g_per_kwh as emissions_location_g_co2e,
             intensity.factor_age_years,
@@ -50,7 +51,7 @@ with
             intensity
             on hours_powered.provider_code = intensity.provider_code
             and hours_powered.region = intensity.region
-            and year(hours_powered.hour_start_utc) = intensity.year
+            and hours_powered.hour_start_utc = intensity.hour_start_utc
     )
 
 select *

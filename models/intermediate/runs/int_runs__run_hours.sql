@@ -39,6 +39,7 @@ with
             min(attempt_hours.factor_year) as factor_year,
             min(attempt_hours.factor_accounting) as factor_accounting,
             min(attempt_hours.factor_basis) as factor_basis,
+            min(attempt_hours.intensity_arithmetic) as intensity_arithmetic,
 
             {{
                 exact_sum(

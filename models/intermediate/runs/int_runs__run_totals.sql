@@ -5,6 +5,7 @@ with
     times as (select * from {{ ref("int_runs__attempts") }}),
     energy as (select * from {{ ref("int_energy__attempts") }}),
     run_hours as (select * from {{ ref("int_runs__run_hours") }}),
+    factors as (select * from {{ ref("int_runs__run_factors") }}),
 
     runs_summed as (
         select
@@ -43,7 +44,7 @@ with
         group by attempts.run_id
     ),
 
-    -- The rung, and the factor, that carry the largest share.
+    -- The rung that carries the largest share.
     methods_ranked as (
         select
             energy.run_id,
@@ -58,16 +59,6 @@ with
                 order by energy.facility_energy_kwh desc nulls last, energy.attempt desc
             ) as share_rank
         from energy
-    ),
-
-    hours_ranked as (
-        select
-            *,
-            row_number() over (
-                partition by run_id
-                order by facility_energy_kwh desc nulls last, hour_start_utc
-            ) as share_rank
-        from run_hours
     ),
 
     hours_summed as (
@@ -105,25 +96,22 @@ with
             methods_ranked.pue_age_years,
             methods_ranked.pue_source_id,
 
-            coalesce(hours_ranked.factor_resolution, 'missing') as factor_resolution,
-            hours_ranked.factor_zone,
-            hours_ranked.factor_year,
-            hours_ranked.factor_accounting,
-            hours_ranked.factor_basis,
-            hours_ranked.factor_age_years,
-            hours_ranked.factor_version,
-            hours_ranked.factor_source_id,
-            hours_ranked.factor_published_on
+            coalesce(factors.factor_resolution, 'missing') as factor_resolution,
+            factors.factor_zone,
+            factors.factor_year,
+            factors.factor_accounting,
+            factors.factor_basis,
+            factors.factor_age_years,
+            factors.factor_version,
+            factors.factor_source_id,
+            factors.factor_published_on
         from runs_summed
         left join hours_summed on runs_summed.run_id = hours_summed.run_id
         left join
             methods_ranked
             on runs_summed.run_id = methods_ranked.run_id
             and methods_ranked.share_rank = 1
-        left join
-            hours_ranked
-            on runs_summed.run_id = hours_ranked.run_id
-            and hours_ranked.share_rank = 1
+        left join factors on runs_summed.run_id = factors.run_id
     )
 
 select *
