@@ -7,7 +7,8 @@ with
         select grid_zone_id, hour_start_utc
         from place_hours
         where
-            grid_zone_id is not null
+            has_runs
+            and grid_zone_id is not null
             and not has_own_intensity
             and hour_start_utc + interval 1 hour <= {{ as_of() }}
         group by grid_zone_id, hour_start_utc

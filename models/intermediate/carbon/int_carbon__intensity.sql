@@ -103,6 +103,7 @@ with
             intensity_g_per_kwh,
             intensity_arithmetic,
             year(hour_start_utc) - factor_year as factor_age_years,
+            rung,
 
             factor_version,
             factor_source_id,

@@ -5,7 +5,7 @@ with
         select * from {{ ref("int_billing__daily_lines_powered") }}
     ),
     pue as (select * from {{ ref("int_carbon__pue") }}),
-    intensity as (select * from {{ ref("int_carbon__yearly_intensity") }}),
+    intensity as (select * from {{ ref("int_carbon__daily_intensity") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
 
     lines_with_factors as (
@@ -16,6 +16,7 @@ with
                 when energy_rule like 'network%' then 1.0 else pue.pue_ratio
             end as pue_ratio,
             intensity.intensity_g_per_kwh,
+            intensity.factor_resolution,
             places.region is not null as is_known_place
         from lines_with_it_energy
         left join
@@ -27,7 +28,7 @@ with
             intensity
             on lines_with_it_energy.provider_code = intensity.provider_code
             and lines_with_it_energy.region = intensity.region
-            and year(lines_with_it_energy.usage_date) = intensity.year
+            and lines_with_it_energy.usage_date = intensity.usage_date
         left join
             places
             on lines_with_it_energy.provider_code = places.provider_code
