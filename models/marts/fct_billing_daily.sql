@@ -41,6 +41,7 @@ with
 
             resource_class,
             instance_type,
+            coalesce(factor_resolution, 'missing') as factor_resolution,
             billing_period_date,
             cast(sum(line_rows) as bigint) as line_rows
         from daily_lines
