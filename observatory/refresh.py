@@ -22,7 +22,7 @@ from ingest.errors import AuditFailed, ConfigError, LandingError, ObservatoryErr
 from ingest.landing import REJECTED, Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import Source, SourceContext, SourceSettings, Window, registry, wants_hours
-from observatory import build, files, lock, publish, settings_landing, snapshot
+from observatory import build, factor_tables, files, lock, publish, settings_landing, snapshot
 from observatory.settings import Settings, load_settings
 from observatory.version import INSTALLED, PROJECT, code_version
 from observatory.wanted import WantedHours
@@ -336,7 +336,7 @@ def clear_leftovers(settings: Settings) -> None:
 def datasets() -> list[Dataset]:
     """Everything that can be landed."""
     landed = [dataset for source in registry().values() for dataset in source.DATASETS]
-    return [*landed, *settings_landing.DATASETS, NIGHTS]
+    return [*landed, *settings_landing.DATASETS, *factor_tables.datasets(), NIGHTS]
 
 
 def demo_settings() -> Settings:

@@ -423,7 +423,23 @@ def accelerators(ref: Reference) -> list[Row]:
                 "note": join_notes(row["note"], row["training_note"], row["embodied_note"]),
             }
         )
+        rows[-1] |= newest_source(ref, rows[-1])
     return rows
+
+
+def newest_source(ref: Reference, row: Row) -> Row:
+    """What a row of several sources is a version of: the one published last, and its day.
+
+    A source without a day of its own is known since it was compiled.
+    """
+    compiled = "own_compilation_2026"
+    dated = [
+        (ref.sources[source_id]["published_date"], source_id)
+        for source_id in used_sources([row])
+        if ref.sources[source_id]["published_date"]
+    ]
+    day, source_id = max(dated, default=(ref.sources[compiled]["published_date"], compiled))
+    return {"published_on": day, "version": f"{source_id} {day}"}
 
 
 def accelerator_aliases(ref: Reference) -> list[Row]:
@@ -1019,17 +1035,6 @@ SEEDS: tuple[Seed, ...] = (
         gcp_accelerator_types,
     ),
     Seed(
-        "reference/accelerators.csv",
-        columns(
-            "accelerator_model vendor kind memory_gib idle_w idle_basis max_w max_basis "
-            "training_power_fraction training_power_fraction_low training_power_fraction_high "
-            "embodied_kg_co2e embodied_low_kg_co2e embodied_high_kg_co2e missing_reason source_id "
-            "idle_source_id training_source_id embodied_source_id note"
-        ),
-        columns("accelerator_model"),
-        accelerators,
-    ),
-    Seed(
         "reference/accelerator_aliases.csv",
         columns("alias_key accelerator_model alias source_id"),
         columns("alias_key"),
@@ -1080,9 +1085,24 @@ SEEDS: tuple[Seed, ...] = (
         power_constants,
     ),
     Seed(
+        "factors/accelerators.csv",
+        columns(
+            "accelerator_model vendor kind memory_gib idle_w idle_basis max_w max_basis "
+            "training_power_fraction training_power_fraction_low training_power_fraction_high "
+            "embodied_kg_co2e embodied_low_kg_co2e embodied_high_kg_co2e missing_reason source_id "
+            "idle_source_id training_source_id embodied_source_id published_on recorded_on "
+            "version note"
+        ),
+        columns("accelerator_model published_on"),
+        accelerators,
+    ),
+    Seed(
         "factors/replication_factors.csv",
-        columns("provider_code service_like usage_type_like copies source_id published_on note"),
-        columns("provider_code service_like usage_type_like"),
+        columns(
+            "provider_code service_like usage_type_like copies source_id published_on recorded_on "
+            "note"
+        ),
+        columns("provider_code service_like usage_type_like published_on"),
         replication_factors,
     ),
     Seed(

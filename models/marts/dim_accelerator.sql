@@ -1,6 +1,6 @@
 -- Accelerators and the power their model runs between. One row per accelerator model.
 with
-    facts as (select * from {{ ref("accelerators") }}),
+    facts as (select * from {{ ref("int_energy__accelerator_facts") }}),
     modelled as (select * from {{ ref("int_energy__accelerators") }}),
 
     final as (

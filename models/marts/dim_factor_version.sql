@@ -5,6 +5,9 @@
     "pue_yearly": "cast(null as string)",
     "cpu_power": "method",
     "power_constants": "cast(null as string)",
+    "accelerators": "version",
+    "hourly_profiles": "cast(null as string)",
+    "replication_factors": "cast(null as string)",
 } %}
 with
     versions as (
@@ -15,7 +18,7 @@ with
                 {{ version }} as version,
                 published_on,
                 recorded_on
-            from {{ ref(table) }}
+            from {{ ref("stg_factors__" ~ table) }}
             {% if not loop.last %}
                 union all
             {% endif %}

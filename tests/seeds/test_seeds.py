@@ -248,14 +248,14 @@ def instance_rows() -> list[Row]:
 
 
 def test_every_accelerator_named_anywhere_has_a_row() -> None:
-    models = {row["accelerator_model"] for row in read("reference/accelerators.csv")}
+    models = {row["accelerator_model"] for row in read("factors/accelerators.csv")}
     for name in ("instance_types", "gcp_accelerator_types", "accelerator_aliases"):
         rows = read(f"reference/{name}.csv")
         assert {r["accelerator_model"] for r in rows if r["accelerator_model"]} <= models, name
 
 
 def test_power_is_known_or_says_why_not() -> None:
-    for row in read("reference/accelerators.csv"):
+    for row in read("factors/accelerators.csv"):
         assert bool(row["max_w"]) != (row["missing_reason"] == "no_published_power"), row
         if row["idle_w"]:
             assert row["idle_source_id"]

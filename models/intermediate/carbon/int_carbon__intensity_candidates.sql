@@ -4,7 +4,7 @@
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
-    grid as (select * from {{ ref("grid_intensity_yearly") }}),
+    grid as (select * from {{ ref("stg_factors__grid_intensity_yearly") }}),
 
     grid_known as (
         select * from grid where {{ known_by_as_of("published_on", "recorded_on") }}
@@ -24,7 +24,7 @@ with
             ) as factor_source_id,
             'settings' as factor_version,
             cast(null as date) as factor_published_on,
-            cast(null as date) as factor_recorded_on,
+            cast(null as timestamp) as factor_recorded_at_utc,
             places.region as factor_zone,
             cast(null as string) as factor_accounting,
             cast(null as string) as factor_basis
@@ -84,7 +84,7 @@ with
             grid_known.source_id as factor_source_id,
             grid_known.version as factor_version,
             grid_known.published_on as factor_published_on,
-            grid_known.recorded_on as factor_recorded_on,
+            grid_known.recorded_at_utc as factor_recorded_at_utc,
             grid_known.zone_id as factor_zone,
             grid_known.accounting as factor_accounting,
             grid_known.basis as factor_basis

@@ -2,7 +2,7 @@
 -- and hour. One row per provider, region and hour of a zone with a shape.
 with
     place_hours as (select * from {{ ref("int_carbon__place_hours") }}),
-    profiles as (select * from {{ ref("hourly_profiles") }}),
+    profiles as (select * from {{ ref("stg_factors__hourly_profiles") }}),
     landed as (
         select *
         from {{ ref("int_carbon__long_intervals") }}
@@ -16,7 +16,10 @@ with
             row_number() over (
                 partition by grid_zone_id, month, hour_local
                 order by
-                    profile_year desc, published_on desc, recorded_on desc, source_id
+                    profile_year desc,
+                    published_on desc,
+                    recorded_at_utc desc,
+                    source_id
             ) as preference
         from profiles
         where {{ known_by_as_of("published_on", "recorded_on") }}

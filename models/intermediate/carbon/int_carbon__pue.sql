@@ -3,7 +3,7 @@
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
-    pue as (select * from {{ ref("pue_yearly") }}),
+    pue as (select * from {{ ref("stg_factors__pue_yearly") }}),
 
     own_factors as (
         select
@@ -16,7 +16,7 @@ with
             place_years.year as pue_year,
             concat('settings: sites.', places.region, '.pue') as pue_source_id,
             cast(null as date) as published_on,
-            cast(null as date) as recorded_on
+            cast(null as timestamp) as recorded_at_utc
         from place_years
         inner join
             places
@@ -36,7 +36,7 @@ with
             pue.year as pue_year,
             pue.source_id as pue_source_id,
             pue.published_on,
-            pue.recorded_on
+            pue.recorded_at_utc
         from place_years
         inner join
             pue
@@ -57,7 +57,7 @@ with
                     pue_year desc,
                     resolution_rank,
                     published_on desc,
-                    recorded_on desc,
+                    recorded_at_utc desc,
                     pue_source_id
             ) as preference
         from

@@ -13,7 +13,7 @@ with
                     source_rank,
                     factor_year desc,
                     factor_published_on desc,
-                    factor_recorded_on desc,
+                    factor_recorded_at_utc desc,
                     factor_source_id
             ) as preference
         from candidates

@@ -1,7 +1,7 @@
 -- Accelerators with the power of one at 0, 10, 50 and 100 % utilisation by g(u), and in
 -- training where that was published. One row per accelerator model.
 with
-    accelerators as (select * from {{ ref("accelerators") }}),
+    accelerators as (select * from {{ ref("int_energy__accelerator_facts") }}),
     constants as (select * from {{ ref("int_energy__power_constants") }}),
 
     accelerators_with_idle as (

@@ -2,14 +2,14 @@
 -- precedence of the method, then the newest. '*' stands for a processor nobody knows.
 -- One row per microarchitecture and provider scope.
 with
-    cpu_power as (select * from {{ ref("cpu_power") }}),
+    cpu_power as (select * from {{ ref("stg_factors__cpu_power") }}),
 
     curves_ranked as (
         select
             *,
             row_number() over (
                 partition by microarchitecture, provider_scope
-                order by method_rank, published_on desc, recorded_on desc, source_id
+                order by method_rank, published_on desc, recorded_at_utc desc, source_id
             ) as preference
         from cpu_power
         -- A package-only coefficient would need memory, fans and board beside it.

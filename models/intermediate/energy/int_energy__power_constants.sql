@@ -19,13 +19,14 @@
     "network_intra_region_kwh_per_gb",
 ] %}
 with
-    constants as (select * from {{ ref("power_constants") }}),
+    constants as (select * from {{ ref("stg_factors__power_constants") }}),
 
     constants_known as (
         select
             *,
             row_number() over (
-                partition by factor_key order by published_on desc, recorded_on desc
+                partition by factor_key
+                order by published_on desc, recorded_at_utc desc, source_id
             ) as newest_rank
         from constants
         where {{ known_by_as_of("published_on", "recorded_on") }}
