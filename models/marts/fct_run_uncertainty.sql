@@ -1,12 +1,35 @@
--- Sources of error of each run's figures. One row per run and source of error. Typed
--- and empty until its work is done.
-{{
-    empty_mart(
-        [
-            ("run_id", "string"),
-            ("source_key", "string"),
-            ("sigma_kwh", "double"),
-            ("sigma_g_co2e", "double"),
-        ]
+-- Sources of error of each run's figures. For any set of runs, add up the sigmas of
+-- each
+-- source, then the squares of the sources: that is the variance of the total. One row
+-- per run and source of error.
+with
+    sources as (select * from {{ ref("int_uncertainty__run_sources") }}),
+    runs as (select * from {{ ref("int_uncertainty__runs") }}),
+    totals as (select * from {{ ref("int_runs__run_totals") }}),
+
+    final as (
+        select
+            sources.run_id,
+            sources.source_key,
+            sources.sigma_kwh,
+            sources.sigma_g_co2e,
+
+            sources.source_kind,
+            sources.factor_key,
+            sources.dependent_energy_kwh,
+            sources.dependent_g_co2e,
+            sources.log_sd,
+            power(sources.sigma_kwh / nullif(totals.facility_energy_kwh, 0), 2)
+            / nullif(runs.energy_relative_variance, 0) as energy_variance_ratio,
+            power(sources.sigma_g_co2e / nullif(totals.emissions_location_g_co2e, 0), 2)
+            / nullif(runs.emissions_relative_variance, 0) as emissions_variance_ratio,
+
+            sources.log_sd_source,
+            sources.log_sd_note
+        from sources
+        inner join runs using (run_id)
+        inner join totals using (run_id)
     )
-}}
+
+select *
+from final

@@ -1,6 +1,7 @@
 -- Machine-learning runs with what they used, emitted and cost. One row per run.
 with
     runs as (select * from {{ ref("int_runs__runs") }}),
+    intervals as (select * from {{ ref("int_uncertainty__runs") }}),
 
     final as (
         select
@@ -36,16 +37,16 @@ with
 
             it_energy_kwh,
             facility_energy_kwh,
-            cast(null as double) as facility_energy_kwh_p05,
-            cast(null as double) as facility_energy_kwh_p95,
+            facility_energy_kwh_p05,
+            facility_energy_kwh_p95,
             energy_method,
             measured_energy_ratio,
             cast(null as string) as calibration_id,
             pue_ratio,
 
             emissions_location_g_co2e,
-            cast(null as double) as emissions_location_g_co2e_p05,
-            cast(null as double) as emissions_location_g_co2e_p95,
+            emissions_location_g_co2e_p05,
+            emissions_location_g_co2e_p95,
             cast(null as double) as emissions_market_g_co2e,
             cast(null as double) as emissions_embodied_g_co2e,
             cast(null as double) as water_l,
@@ -94,6 +95,7 @@ with
             delivery_id,
             received_at_utc
         from runs
+        inner join intervals using (run_id)
     )
 
 select *
