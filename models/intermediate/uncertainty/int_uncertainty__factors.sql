@@ -1,7 +1,7 @@
 -- How sure each rung, meter and factor resolution is, as known at the as-of time. One
 -- row per kind and factor key.
 with
-    uncertainty as (select * from {{ ref("uncertainty") }}),
+    uncertainty as (select * from {{ ref("stg_factors__uncertainty") }}),
 
     factors_ranked as (
         select
