@@ -8,7 +8,7 @@ with
             *,
             row_number() over (
                 partition by kind, factor_key
-                order by published_on desc, recorded_on desc
+                order by published_on desc, recorded_at_utc desc
             ) as preference
         from uncertainty
         where {{ known_by_as_of("published_on", "recorded_on") }}
