@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from ingest.sources import registry
-from observatory.settings import SECTIONS, HostSettings, Settings, SiteSettings
+from observatory.settings import SECTIONS, ContractSettings, HostSettings, Settings, SiteSettings
 
 _HEAD = """\
 The settings of the observatory. Every line is optional: a commented one shows the default, or an
@@ -36,7 +36,7 @@ def example() -> str:
     """The text of observatory.example.toml."""
     lines = [*_comment(_HEAD), ""]
     for name in SECTIONS:
-        if name in ("sites", "sources"):
+        if name in ("sites", "contracts", "sources"):
             continue
         model = Settings.model_fields[name].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)  # noqa: S101
@@ -47,7 +47,9 @@ def example() -> str:
         lines += [*_fields(source.Settings, name), ""]
     lines += [*_comment(_SITES), "# [sites.NAME]", *_fields(SiteSettings), ""]
     lines += [*_comment(_summary(HostSettings)), "# [sites.NAME.hosts.TYPE]"]
-    lines += _fields(HostSettings)
+    lines += [*_fields(HostSettings), ""]
+    lines += [*_comment(_summary(ContractSettings)), "# [contracts.NAME]"]
+    lines += _fields(ContractSettings)
     return "\n".join(lines) + "\n"
 
 

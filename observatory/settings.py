@@ -13,8 +13,9 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -25,6 +26,7 @@ from pydantic import (
     SerializeAsAny,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -241,6 +243,50 @@ class SiteSettings(Section):
     )
 
 
+class ContractSettings(Section):
+    """Electricity of a known origin that the organisation bought: a power purchase agreement,
+    guarantees of origin or other certificates, a supplier's tariff. Market-based figures use it.
+    """
+
+    kind: Literal["ppa", "certificates", "supplier"] = Field(
+        examples=["certificates"],
+        description="ppa, certificates (GO, REC, I-REC …) or supplier (a tariff).",
+    )
+    regions: tuple[str, ...] = Field(
+        default=(), examples=[("lyra",)], description="Cloud regions or sites it is for."
+    )
+    grid_zones: tuple[str, ...] = Field(
+        default=(), examples=[("FR",)], description="Or every place in these grid zones."
+    )
+    valid_from: date = Field(
+        examples=["2026-01-01"], description="First day of its period (UTC), included."
+    )
+    valid_to: date = Field(
+        examples=["2027-01-01"], description="End of its period (UTC), not included."
+    )
+    volume_kwh: Positive | None = Field(
+        default=None,
+        examples=[250000],
+        description="How much it covers; without it, all that is used.",
+    )
+    intensity_g_per_kwh: GridIntensity = Field(
+        default=0.0, description="gCO2e per kWh of what was bought."
+    )
+    evidence: str | None = Field(
+        default=None,
+        examples=["cancellation statement 2026-0417"],
+        description="What an auditor can ask for.",
+    )
+
+    @model_validator(mode="after")
+    def _is_for_something(self) -> Self:
+        if not self.regions and not self.grid_zones:
+            raise ValueError("name the regions or the grid_zones it is for")
+        if self.valid_from >= self.valid_to:
+            raise ValueError("valid_to must be after valid_from; it is not included")
+        return self
+
+
 class Settings(BaseSettings):
     """The whole tree. Build it with `load_settings`."""
 
@@ -256,6 +302,7 @@ class Settings(BaseSettings):
     collector: CollectorSettings = Field(default_factory=CollectorSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     sites: dict[str, SiteSettings] = Field(default_factory=dict)
+    contracts: dict[str, ContractSettings] = Field(default_factory=dict)
     sources: dict[str, dict[str, SerializeAsAny[SourceSettings]]] = Field(default_factory=dict)
 
     base: Path = Field(exclude=True)  # the folder that relative paths start at

@@ -45,16 +45,31 @@ HOSTS = Dataset(
         "rated_w": pl.Float64(),
     },
 )
+CONTRACTS = Dataset(
+    "_settings__contracts",
+    {
+        "contract_name": pl.String(),
+        "kind": pl.String(),
+        "applies_to": pl.String(),  # region | grid_zone
+        "place": pl.String(),
+        "valid_from": pl.Date(),
+        "valid_to": pl.Date(),
+        "volume_kwh": pl.Float64(),
+        "intensity_g_per_kwh": pl.Float64(),
+        "evidence": pl.String(),
+    },
+)
 PARAMETERS = Dataset("_settings__parameters", {"parameter": pl.String(), "value": pl.String()})
-DATASETS = (SITES, HOSTS, PARAMETERS)
+DATASETS = (SITES, HOSTS, CONTRACTS, PARAMETERS)
 
 
 def land_settings(landing: Landing, settings: Settings, received_at: datetime) -> list[str]:
-    """Land the three tables; returns the names of those that changed."""
+    """Land the tables; returns the names of those that changed."""
     changed = []
     for dataset, rows in (
         (SITES, _sites(settings)),
         (HOSTS, _hosts(settings)),
+        (CONTRACTS, _contracts(settings)),
         (PARAMETERS, _parameters(settings)),
     ):
         if _land(landing, dataset, list(rows), received_at).status == "landed":
@@ -71,6 +86,20 @@ def _hosts(settings: Settings) -> Iterator[dict[str, Any]]:
     for site_name, site in sorted(settings.sites.items()):
         for host_type, host in sorted(site.hosts.items()):
             yield {"site_name": site_name, "host_type": host_type, **_plain(host, HOSTS)}
+
+
+def _contracts(settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row per contract and place it is for."""
+    for name, contract in sorted(settings.contracts.items()):
+        places = [("region", region) for region in contract.regions]
+        places += [("grid_zone", zone) for zone in contract.grid_zones]
+        for applies_to, place in sorted(set(places)):
+            yield {
+                "contract_name": name,
+                "applies_to": applies_to,
+                "place": place,
+                **_plain(contract, CONTRACTS),
+            }
 
 
 def _parameters(settings: Settings) -> Iterator[dict[str, Any]]:

@@ -509,7 +509,6 @@ def grid_intensity_yearly(ref: Reference) -> list[Row]:
                 "valid_from": row["valid_from"],
                 "valid_to": row["valid_to"],
                 "intensity_g_per_kwh": plain(row["location_based_gco2e_per_kwh"]),
-                "market_intensity_g_per_kwh": plain(row["market_based_gco2e_per_kwh"]),
                 "cfe_pct": plain(row["cfe_percent"]),
                 "accounting": row["accounting"],
                 "basis": row["basis"],
@@ -522,6 +521,31 @@ def grid_intensity_yearly(ref: Reference) -> list[Row]:
             }
         )
     return rows
+
+
+def market_intensity_yearly(ref: Reference) -> list[Row]:
+    """What providers claim for what they sell. Residual mixes (AIB, Green-e) may not be shipped:
+    an organisation brings its own with `factors update`.
+    """
+    return [
+        {
+            "zone_type": row["zone_type"],
+            "provider_code": row["provider"],
+            "zone_id": row["region_or_zone"],
+            "year": row["year"],
+            "valid_from": row["valid_from"],
+            "valid_to": row["valid_to"],
+            "instrument": "provider",
+            "intensity_g_per_kwh": plain(row["market_based_gco2e_per_kwh"]),
+            "accounting": row["accounting"],
+            "source_id": row["source_id"],
+            "published_on": row["published_on"],
+            "version": row["version"],
+            "note": row["note"],
+        }
+        for row in ref.read("grid_intensity_yearly")
+        if row["market_based_gco2e_per_kwh"] and ref.may_ship(row["source_id"])
+    ]
 
 
 def grid_rank(zone_type: str, source_id: str) -> tuple[int, str]:
@@ -1044,11 +1068,20 @@ SEEDS: tuple[Seed, ...] = (
         "factors/grid_intensity_yearly.csv",
         columns(
             "zone_type provider_code zone_id country_iso3 year valid_from valid_to "
-            "intensity_g_per_kwh market_intensity_g_per_kwh cfe_pct accounting basis source_id "
+            "intensity_g_per_kwh cfe_pct accounting basis source_id "
             "source_rank factor_resolution published_on recorded_on version note"
         ),
         columns("zone_type provider_code zone_id year source_rank source_id published_on"),
         grid_intensity_yearly,
+    ),
+    Seed(
+        "factors/market_intensity_yearly.csv",
+        columns(
+            "zone_type provider_code zone_id year valid_from valid_to instrument "
+            "intensity_g_per_kwh accounting source_id published_on recorded_on version note"
+        ),
+        columns("zone_type provider_code zone_id year instrument source_id published_on"),
+        market_intensity_yearly,
     ),
     Seed(
         "factors/hourly_profiles.csv",

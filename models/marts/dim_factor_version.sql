@@ -7,6 +7,7 @@
     "power_constants": "cast(null as string)",
     "accelerators": "version",
     "hourly_profiles": "cast(null as string)",
+    "market_intensity_yearly": "version",
     "replication_factors": "cast(null as string)",
 } %}
 with

@@ -28,7 +28,7 @@ with
             {{ exact_sum("facility_energy_kwh", 12) }} as x_energy_kwh,
             {{ exact_sum("emissions_location_g_co2e", 12) }}
             as x_emissions_location_g_co2e,
-            cast(null as double) as x_emissions_market_g_co2e,
+            {{ exact_sum("emissions_market_g_co2e", 12) }} as x_emissions_market_g_co2e,
             cast(null as double) as x_emissions_embodied_g_co2e,
             cast(sum(effective_cost_exact) as double) as effective_cost,
             cast(sum(billed_cost_exact) as double) as billed_cost,

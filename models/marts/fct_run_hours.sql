@@ -12,8 +12,10 @@ with
             grid_intensity_g_per_kwh,
             factor_resolution,
             emissions_location_g_co2e,
-            cast(null as double) as emissions_market_g_co2e,
+            emissions_market_g_co2e,
 
+            market_method,
+            market_source_id,
             factor_version,
             factor_source_id,
             factor_zone,

@@ -4,6 +4,7 @@
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
+    place_zones as (select * from {{ ref("int_carbon__place_zones") }}),
     grid as (select * from {{ ref("stg_factors__grid_intensity_yearly") }}),
 
     grid_known as (
@@ -34,42 +35,6 @@ with
             on place_years.provider_code = places.provider_code
             and place_years.region = places.region
         where places.own_intensity_g_per_kwh is not null
-    ),
-
-    place_zones as (
-        select
-            provider_code,
-            region,
-            'cloud_region' as zone_type,
-            provider_code as zone_provider_code,
-            region as zone_id
-        from places
-        union all
-        select
-            provider_code,
-            region,
-            'subdivision' as zone_type,
-            '' as zone_provider_code,
-            subdivision_iso3166_2 as zone_id
-        from places
-        where subdivision_iso3166_2 is not null
-        union all
-        select
-            provider_code,
-            region,
-            'country' as zone_type,
-            '' as zone_provider_code,
-            country_iso3 as zone_id
-        from places
-        where country_iso3 is not null
-        union all
-        select
-            provider_code,
-            region,
-            'world' as zone_type,
-            '' as zone_provider_code,
-            'WLD' as zone_id
-        from places
     ),
 
     seed_factors as (

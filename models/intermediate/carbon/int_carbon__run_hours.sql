@@ -27,6 +27,8 @@ with
             hours_powered.run_id,
             hours_powered.attempt,
             hours_powered.hour_start_utc,
+            hours_powered.provider_code,
+            hours_powered.region,
 
             coalesce(intensity.factor_resolution, 'missing') as factor_resolution,
             intensity.factor_zone,

@@ -6,6 +6,7 @@ with
     ),
     pue as (select * from {{ ref("int_carbon__pue") }}),
     intensity as (select * from {{ ref("int_carbon__daily_intensity") }}),
+    market as (select * from {{ ref("int_carbon__market_yearly") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
 
     lines_with_factors as (
@@ -17,6 +18,9 @@ with
             end as pue_ratio,
             intensity.intensity_g_per_kwh,
             intensity.factor_resolution,
+            coalesce(
+                market.intensity_g_per_kwh, intensity.intensity_g_per_kwh
+            ) as market_g_per_kwh,
             places.region is not null as is_known_place
         from lines_with_it_energy
         left join
@@ -30,6 +34,11 @@ with
             and lines_with_it_energy.region = intensity.region
             and lines_with_it_energy.usage_date = intensity.usage_date
         left join
+            market
+            on lines_with_it_energy.provider_code = market.provider_code
+            and lines_with_it_energy.region = market.region
+            and year(lines_with_it_energy.usage_date) = market.year
+        left join
             places
             on lines_with_it_energy.provider_code = places.provider_code
             and lines_with_it_energy.region = places.region
@@ -42,6 +51,7 @@ with
             it_energy_kwh
             * pue_ratio
             * intensity_g_per_kwh as emissions_location_g_co2e,
+            it_energy_kwh * pue_ratio * market_g_per_kwh as emissions_market_g_co2e,
             case
                 when energy_rule like 'none:%'
                 then substr(energy_rule, 6)

@@ -1,7 +1,26 @@
 -- Hours of runs, their attempts added up. One row per run and hour.
 with
-    attempt_hours as (select * from {{ ref("int_carbon__run_hours") }}),
+    located_hours as (select * from {{ ref("int_carbon__run_hours") }}),
+    market as (select * from {{ ref("int_carbon__market_intensity") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),
+
+    attempt_hours as (
+        select
+            located_hours.*,
+            market.market_method,
+            market.market_source_id,
+            market.market_age_years,
+            located_hours.facility_energy_kwh
+            * market.contract_ratio as contract_energy_kwh,
+            located_hours.facility_energy_kwh
+            * market.market_intensity_g_per_kwh as emissions_market_g_co2e
+        from located_hours
+        left join
+            market
+            on located_hours.provider_code = market.provider_code
+            and located_hours.region = market.region
+            and located_hours.hour_start_utc = market.hour_start_utc
+    ),
 
     -- An attempt that took no time counts as a second, as its one hour does.
     attempt_weights as (
@@ -56,10 +75,18 @@ with
                 when count(attempt_hours.emissions_location_g_co2e) = count(*)
                 then {{ exact_sum("attempt_hours.emissions_location_g_co2e") }}
             end as emissions_location_g_co2e,
+            case
+                when count(attempt_hours.emissions_market_g_co2e) = count(*)
+                then {{ exact_sum("attempt_hours.emissions_market_g_co2e") }}
+            end as emissions_market_g_co2e,
+            {{ exact_sum("attempt_hours.contract_energy_kwh") }} as contract_energy_kwh,
             min(attempt_hours.grid_intensity_g_per_kwh) as lowest_g_per_kwh,
             max(attempt_hours.grid_intensity_g_per_kwh) as highest_g_per_kwh,
             max(attempt_hours.factor_age_years) as factor_age_years,
 
+            min(attempt_hours.market_method) as market_method,
+            min(attempt_hours.market_source_id) as market_source_id,
+            max(attempt_hours.market_age_years) as market_age_years,
             min(attempt_hours.factor_version) as factor_version,
             min(attempt_hours.factor_source_id) as factor_source_id,
             min(attempt_hours.factor_published_on) as factor_published_on

@@ -4,6 +4,7 @@ with
     latest_attempts as (select * from {{ ref("int_runs__latest_attempts") }}),
     totals as (select * from {{ ref("int_runs__run_totals") }}),
     costs as (select * from {{ ref("int_cost__runs") }}),
+    market as (select * from {{ ref("int_runs__run_market") }}),
 
     final as (
         select
@@ -23,9 +24,21 @@ with
             totals.emissions_location_g_co2e,
             totals.emissions_location_g_co2e
             / nullif(totals.facility_energy_kwh, 0) as grid_intensity_g_per_kwh,
+            -- What used nothing emitted nothing, wherever and whenever that was.
+            case
+                when totals.facility_energy_kwh = 0
+                then 0.0
+                when totals.facility_energy_kwh is not null
+                then market.emissions_market_g_co2e
+            end as emissions_market_g_co2e,
+            market.contract_energy_kwh
+            / nullif(totals.facility_energy_kwh, 0) as contract_energy_ratio,
             costs.effective_cost,
             costs.cost_currency,
 
+            coalesce(market.market_method, 'missing') as market_method,
+            market.market_source_id,
+            market.market_age_years,
             totals.energy_method,
             totals.pue_ratio,
             totals.pue_resolution,
@@ -59,6 +72,7 @@ with
         from latest_attempts
         inner join totals on latest_attempts.run_id = totals.run_id
         inner join costs on latest_attempts.run_id = costs.run_id
+        left join market on latest_attempts.run_id = market.run_id
     )
 
 select *

@@ -10,7 +10,6 @@
     "valid_from",
     "valid_to",
     "intensity_g_per_kwh",
-    "market_intensity_g_per_kwh",
     "cfe_pct",
     "accounting",
     "basis",
