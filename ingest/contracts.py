@@ -68,6 +68,16 @@ class Batch:
     incomplete: bool = False
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A part of a source's input that could not be had; what else it brings still lands.
+
+    The message says which part, why, and what to do.
+    """
+
+    message: str
+
+
 def empty_rejected() -> pl.DataFrame:
     """No rejected row, typed."""
     return pl.DataFrame(schema=REJECTED_SCHEMA)

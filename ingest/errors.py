@@ -4,6 +4,7 @@ ObservatoryError                  anything we refuse, with a remedy in the messa
 ├── ConfigError                   a setting is missing, unknown or wrong            → exit code 2
 ├── SourceError                   one source could not be read; the others go on    → exit code 3
 │   ├── SourceUnavailable         the place is not there or does not answer
+│   │   └── ApiError              an API refused a request, or its answer is of no use
 │   └── SourceConfigError         the source's own settings do not fit
 ├── FileRejected                  one file could not be read; kept as a rejected row
 ├── LandingError                  landing broke one of its own promises             → exit code 1
@@ -30,6 +31,18 @@ class SourceError(ObservatoryError):
 
 class SourceUnavailable(SourceError):
     """The place a source reads from is not there or does not answer."""
+
+
+class ApiError(SourceUnavailable):
+    """An API refused a request, or its answer is of no use.
+
+    `status` is the HTTP status of a refusal; `ends_asking`: further requests would end the same.
+    """
+
+    def __init__(self, message: str, status: int | None = None, ends_asking: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.ends_asking = ends_asking
 
 
 class SourceConfigError(SourceError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import polars as pl
 import pyarrow as pa
 
+from ingest.contracts import Failure
 from ingest.errors import SourceError
 from ingest.landing import DeliveryResult, DeliveryWriter, Landing
 from ingest.sources import Source, SourceContext, SourceSettings
@@ -24,7 +25,10 @@ _COMMIT_FAILURES = (OSError, pa.ArrowException, pl.exceptions.PolarsError)
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What one source instance did. `status`: ok | partial (rows rejected, held back) | failed."""
+    """What one source instance did.
+
+    `status`: ok | partial (rows rejected, held back, a part could not be had) | failed.
+    """
 
     name: str
     instance: str
@@ -58,14 +62,19 @@ def run_source(
 ) -> SourceReport:
     """Read a source into landing. A SourceError lands nothing of it and is reported, not raised.
 
-    When a commit fails, what was committed before it stays and is reported; the rest lands with
-    the next run.
+    Of a source that reports a Failure, the rest lands. When a commit fails, what was committed
+    before it stays and is reported; the rest lands with the next run.
     """
     writers: dict[tuple[str, str], DeliveryWriter] = {}
     recent: dict[tuple[str, str], None] = {}  # those with open files, the last written last
+    failures: list[str] = []
     with ExitStack() as stack:
         try:
             for batch in source.read(settings, context):
+                if isinstance(batch, Failure):
+                    logger.error("%s.%s: %s", source.NAME, context.instance, batch.message)
+                    failures.append(batch.message)
+                    continue
                 key = (batch.dataset.name, batch.scope)
                 if key not in writers:
                     writers[key] = stack.enter_context(
@@ -96,15 +105,13 @@ def run_source(
             reason = f"{error}; {len(results)} of {len(writers)} deliveries were kept"
             logger.error("source %s.%s failed: %s", source.NAME, context.instance, reason)
             return SourceReport(source.NAME, context.instance, "failed", results, reason)
-    held = [r.scope for r in results if r.status == "held_back"]
+    if held := [r.scope for r in results if r.status == "held_back"]:
+        failures.append(f"held back, part of the input could not be read: {', '.join(held)}")
     rejected = any(r.rows_rejected for r in results)
-    error_text = (
-        f"held back, part of the input could not be read: {', '.join(held)}" if held else None
-    )
     return SourceReport(
         source.NAME,
         context.instance,
-        "partial" if held or rejected else "ok",
+        "failed" if failures and not results else "partial" if failures or rejected else "ok",
         results,
-        error_text,
+        "; ".join(failures) or None,
     )

@@ -6,6 +6,9 @@ A source module reads top to bottom: what it lands (`DATASETS`), its settings (`
     DATASETS: tuple[Dataset, ...]                   what it lands
     class Settings(SourceSettings)                  its settings
     def read(settings, context) -> Iterator[Batch]  fetch (the only I/O) and parse (pure)
+
+A source that asks for the hours that runs need says so with `WANTS_HOURS = True`, and goes on after
+a `Failure` of a part.
 """
 
 import importlib
@@ -18,7 +21,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ingest.contracts import Batch, Dataset
+from ingest.contracts import Batch, Dataset, Failure
 
 
 class SourceSettings(BaseModel):
@@ -72,8 +75,10 @@ class Source(Protocol):
     DATASETS: tuple[Dataset, ...]
     Settings: type[SourceSettings]
 
-    def read(self, settings: SourceSettings, context: SourceContext) -> Iterator[Batch]:
-        """Batches of landed and rejected rows, in a stable order."""
+    def read(
+        self, settings: SourceSettings, context: SourceContext
+    ) -> Iterator[Batch] | Iterator[Batch | Failure]:
+        """Batches of landed and rejected rows, in a stable order, and what could not be had."""
 
 
 def wants_hours(source: Source) -> bool:
