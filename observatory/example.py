@@ -40,16 +40,16 @@ def example() -> str:
             continue
         model = Settings.model_fields[name].annotation
         assert isinstance(model, type) and issubclass(model, BaseModel)  # noqa: S101
-        lines += [*_comment(_summary(model)), f"[{name}]", *_fields(model), ""]
+        lines += [*_comment(_summary(model)), f"[{name}]", *_fields(model, name), ""]
     lines += [*_comment(_SOURCES), ""]
     for name, source in registry().items():
         lines += [*_comment(_summary(source)), f"# [sources.{name}]"]
-        lines += [*_fields(source.Settings, name), ""]
-    lines += [*_comment(_SITES), "# [sites.NAME]", *_fields(SiteSettings), ""]
+        lines += [*_fields(source.Settings, f"sources.{name}"), ""]
+    lines += [*_comment(_SITES), "# [sites.NAME]", *_fields(SiteSettings, "sites.NAME"), ""]
     lines += [*_comment(_summary(HostSettings)), "# [sites.NAME.hosts.TYPE]"]
-    lines += [*_fields(HostSettings), ""]
+    lines += [*_fields(HostSettings, "sites.NAME.hosts.TYPE"), ""]
     lines += [*_comment(_summary(ContractSettings)), "# [contracts.NAME]"]
-    lines += _fields(ContractSettings)
+    lines += _fields(ContractSettings, "contracts.NAME")
     return "\n".join(lines) + "\n"
 
 
@@ -65,26 +65,26 @@ def _comment(text: str) -> Iterator[str]:
             yield f"# {line}"
 
 
-def _fields(model: type[BaseModel], source: str = "") -> list[str]:
+def _fields(model: type[BaseModel], section: str) -> list[str]:
     lines: list[str] = []
     for name, field in model.model_fields.items():
-        if _is_table(field):
-            if name == "owners":
-                lines += [*_comment(field.description or ""), "# [alerts.owners]"]
-                lines += ['#   nlp = "#nlp-costs"']
-            continue
-        lines += [*_comment(field.description or ""), f"# {name} = {_value(name, field, source)}"]
+        if not _is_table(field):
+            value = _value(name, field, section)
+            lines += [*_comment(field.description or ""), f"# {name} = {value}"]
+        elif field.examples:
+            lines += [*_comment(field.description or ""), f"# [{section}.{name}]"]
+            lines += [f"#   {key} = {_toml(value)}" for key, value in field.examples[0].items()]
     return lines
 
 
-def _value(name: str, field: FieldInfo, source: str) -> str:
+def _value(name: str, field: FieldInfo, section: str) -> str:
     if field.examples:
         return _toml(field.examples[0])
     default = field.get_default(call_default_factory=True)
     if default is not None and default is not PydanticUndefined and default != ():
         return _toml(default)
     if name == "path":
-        return _toml(f"/exports/{source}")
+        return _toml(f"/exports/{section.rpartition('.')[-1]}")
     if name.endswith("_file"):
         return _toml(f"/run/secrets/{name.removesuffix('_file')}")
     kinds = {*_flat(field.annotation)}

@@ -185,7 +185,9 @@ class AlertSettings(Section):
         default=None, examples=["#ml-carbon"], description="The channel where no owner is known."
     )
     owners: dict[str, str] = Field(
-        default_factory=dict, description="Owner or team → channel or member id."
+        default_factory=dict,
+        examples=[{"nlp": "#nlp-costs"}],
+        description="Owner or team → channel or member id.",
     )
 
 

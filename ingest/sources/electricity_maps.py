@@ -54,7 +54,7 @@ REMEDIES = {
 class Settings(GridApiSettings):
     """`[sources.electricity_maps]`."""
 
-    token: Token | None = Field(None, description="The API's token.")
+    token: Token | None = Field(None, description="The token of the API.")
     token_file: Path | None = Field(None, description="A file that holds it instead.")
     url: ApiUrl = Field("https://api.electricitymaps.com", description="Where the API is.")
     version: Literal["v3", "v4"] = Field("v3", description="Of the API: v3 or v4.")
@@ -72,6 +72,7 @@ class Settings(GridApiSettings):
     )
     zone_names: dict[str, str] = Field(
         default_factory=dict,
+        examples=[{"US-CA": "US-CAL-CISO"}],
         description="Grid zone → its name at Electricity Maps, where that is another one.",
     )
 
