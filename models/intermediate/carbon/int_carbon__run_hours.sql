@@ -4,6 +4,7 @@ with
     hours as (select * from {{ ref("int_runs__hours") }}),
     energy as (select * from {{ ref("int_energy__attempts") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),
+    pue as (select * from {{ ref("int_carbon__pue") }}),
     intensity as (select * from {{ ref("int_carbon__intensity") }}),
 
     hours_powered as (
@@ -14,12 +15,23 @@ with
             attempts.provider_code,
             attempts.region,
             hours.fraction_of_attempt,
+            -- Over a new year each hour has the PUE of its own.
             energy.facility_energy_kwh
-            * hours.fraction_of_attempt as facility_energy_kwh,
+            * hours.fraction_of_attempt
+            * case
+                when pue.pue_ratio <> energy.pue_ratio
+                then pue.pue_ratio / energy.pue_ratio
+                else 1.0
+            end as facility_energy_kwh,
             energy.it_energy_kwh * hours.fraction_of_attempt as it_energy_kwh
         from hours
         inner join energy using (run_id, attempt)
         inner join attempts using (run_id, attempt)
+        left join
+            pue
+            on attempts.provider_code = pue.provider_code
+            and attempts.region = pue.region
+            and year(hours.hour_start_utc) = pue.year
     ),
 
     final as (

@@ -3,7 +3,7 @@ with
     components as (select * from {{ ref("int_energy__components") }}),
     attempts as (select * from {{ ref("int_runs__resources") }}),
     times as (select * from {{ ref("int_runs__attempts") }}),
-    pue as (select * from {{ ref("int_carbon__pue") }}),
+    pue as (select * from {{ ref("int_energy__attempt_pue") }}),
 
     attempts_summed as (
         select
@@ -67,11 +67,7 @@ with
             on attempts.run_id = methods_ranked.run_id
             and attempts.attempt = methods_ranked.attempt
             and methods_ranked.share_rank = 1
-        left join
-            pue
-            on attempts.provider_code = pue.provider_code
-            and attempts.region = pue.region
-            and year(times.started_at_utc) = pue.year
+        left join pue on attempts.run_id = pue.run_id and attempts.attempt = pue.attempt
     ),
 
     final as (

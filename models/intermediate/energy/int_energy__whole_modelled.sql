@@ -2,9 +2,7 @@
 -- node. One row per run and attempt.
 with
     modelled as (select * from {{ ref("int_energy__components_modelled") }}),
-    attempts as (select * from {{ ref("int_runs__resources") }}),
-    times as (select * from {{ ref("int_runs__attempts") }}),
-    pue as (select * from {{ ref("int_carbon__pue") }}),
+    pue as (select * from {{ ref("int_energy__attempt_pue") }}),
 
     attempts_summed as (
         select
@@ -31,13 +29,7 @@ with
     final as (
         select attempts_summed.*, pue.pue_ratio
         from attempts_summed
-        inner join attempts using (run_id, attempt)
-        inner join times using (run_id, attempt)
-        left join
-            pue
-            on attempts.provider_code = pue.provider_code
-            and attempts.region = pue.region
-            and year(times.started_at_utc) = pue.year
+        left join pue using (run_id, attempt)
     )
 
 select *

@@ -1,34 +1,7 @@
 -- Attempts split over the hours of UTC they touch. The fractions of an attempt add up
 -- to one. One row per run, attempt and hour.
 with
-    attempts as (select * from {{ ref("int_runs__attempts") }}),
-
-    attempts_bounded as (
-        select
-            run_id,
-            attempt,
-            started_at_utc,
-            coalesce(
-                ended_at_utc, {{ add_seconds("started_at_utc", "duration_s") }}
-            ) as ended_at_utc
-        from attempts
-        where started_at_utc is not null and duration_s is not null
-    ),
-
-    attempts_timed as (
-        select
-            run_id,
-            attempt,
-            started_at_utc,
-            -- A job that was suspended ends later than its running time says, never
-            -- earlier.
-            case
-                when ended_at_utc > started_at_utc
-                then ended_at_utc
-                else {{ add_seconds("started_at_utc", "1") }}
-            end as ended_at_utc
-        from attempts_bounded
-    ),
+    attempts_timed as (select * from {{ ref("int_runs__intervals") }}),
 
     attempt_hours as (
         select
