@@ -383,6 +383,16 @@ MAX_BASIS = {
 }
 
 
+# What kind of study an accelerator's embodied figure is.
+EMBODIED_STUDY = {
+    "falk_2025": "product_footprint",
+    "nvidia_pcf_hgx_h100": "product_footprint",
+    "nvidia_pcf_hgx_b200": "product_footprint",
+    "hubblo_ademe_gpu": "component_model",
+    "boaviztapi_2_5_0_run": "component_model",
+}
+
+
 def accelerators(ref: Reference) -> list[Row]:
     rows = []
     for row in ref.read("accelerators"):
@@ -415,6 +425,7 @@ def accelerators(ref: Reference) -> list[Row]:
                 "embodied_kg_co2e": plain(row["embodied_kgco2e"]) if embodied_ok else "",
                 "embodied_low_kg_co2e": plain(row["embodied_low_kgco2e"]) if embodied_ok else "",
                 "embodied_high_kg_co2e": plain(row["embodied_high_kgco2e"]) if embodied_ok else "",
+                "embodied_method": EMBODIED_STUDY[row["embodied_source_id"]] if embodied_ok else "",
                 "missing_reason": "" if has_power else "no_published_power",
                 "source_id": row["source_id"],
                 "idle_source_id": row["idle_source_id"] if row["idle_watts"] else "",
@@ -872,6 +883,186 @@ def power_constants(ref: Reference) -> list[Row]:
     return rows
 
 
+EMBODIED_METHOD_RANK = {"ccf_server_components": 1, "ccf_2026_platform": 2}
+# Its memory of 5.9 and 11.8 TiB is not in the published 1,100 kg.
+EMBODIED_LEFT_OUT = {("gcp", "m2")}
+# What Cloud Carbon Footprint adds up, after the life-cycle assessment of a Dell R740: a server of
+# one chip and 16 GiB, each further chip, memory above 16 GiB (384 GiB are 533 kg), each card.
+SERVER_BASE_KG = 1000.0
+SERVER_BASE_MEMORY_GIB = 16.0
+CHIP_KG = 100.0
+MEMORY_KG_PER_GIB = 533 / 384
+# Families without local storage, whose published figure these numbers give: (chips, GiB).
+SERVERS_REBUILT = {"a1": (1, 32), "c6g": (1, 128), "m6g": (1, 256), "m5": (2, 384)}
+
+
+def gpu_default_kg(ref: Reference) -> Row:
+    (row,) = (row for row in ref.read("accelerators") if row["model"] == "(default any GPU)")
+    return row
+
+
+def embodied_servers(ref: Reference) -> list[Row]:
+    """Servers without their accelerators: a row per family and host size, per type if need be."""
+    machines = {(row["provider"], row["instance_type"]): row for row in ref.read("instance_types")}
+    listed = [
+        row
+        for row in ref.read("embodied")
+        if (machine := machines.get((row["provider"], row["instance_type"])))
+        and (row["provider"], machine["family"]) not in EMBODIED_LEFT_OUT
+        and ref.may_ship(row["source_id"])
+    ]
+    gpus: dict[tuple[str, str, str], float] = defaultdict(float)
+    for row in listed:
+        count = machines[row["provider"], row["instance_type"]]["gpu_count"]
+        gpus[platform_key(row)] = max(gpus[platform_key(row)], float(count or 0))
+
+    platforms: dict[tuple[str, str, str, str], dict[tuple[str, ...], list[str]]] = {}
+    for row in listed:
+        machine = machines[row["provider"], row["instance_type"]]
+        kg, how = without_accelerators(ref, row, gpus[platform_key(row)])
+        claim = (
+            kg,
+            plain(row["embodied_low_kgco2e"]),
+            plain(row["embodied_high_kgco2e"]),
+            plain(row["lifetime_years"]),
+            row["source_id"],
+            join_notes(row["note"], how),
+        )
+        host = (
+            row["provider"],
+            machine["family"],
+            machine["platform_total_vcpus"],
+            row["method"],
+        )
+        platforms.setdefault(host, {}).setdefault(claim, []).append(row["instance_type"])
+
+    rows = []
+    for (provider, family, vcpus, method), claims in platforms.items():
+        for (kg, low, high, years, source_id, note), instance_types in claims.items():
+            for instance_type in ["*"] if len(claims) == 1 else instance_types:
+                rows.append(
+                    {
+                        "provider_code": provider,
+                        "family": family,
+                        "platform_vcpus": vcpus,
+                        "instance_type": instance_type,
+                        "method": method,
+                        "method_rank": str(EMBODIED_METHOD_RANK[method]),
+                        "server_kg_co2e": kg,
+                        "low_kg_co2e": low,
+                        "high_kg_co2e": high,
+                        "lifetime_years": years,
+                        "source_id": source_id,
+                        "published_on": ref.sources[source_id]["published_date"],
+                        "note": note,
+                    }
+                )
+    return rows
+
+
+def platform_key(row: Row) -> tuple[str, str, str]:
+    """Types with the same figure of the same method stand on the same platform."""
+    return row["provider"], row["method"], row["embodied_kgco2e_server"]
+
+
+def without_accelerators(ref: Reference, row: Row, platform_gpus: float) -> tuple[str, str]:
+    """The server's kg without accelerators, and how it came about.
+
+    The component method adds a fixed figure per card: it is taken off again. The platform figures
+    of 2026 of machines with accelerators are those of the same server without (g5g is c7g, g4dn is
+    m5, trn1 is m6id): nothing is in them to take off.
+    """
+    kg = row["embodied_kgco2e_server"]
+    if row["includes_gpu"] != "yes":
+        return plain(kg), ""
+    if row["method"] != "ccf_server_components":
+        return plain(kg), "of the server; holds no accelerators"
+    each = float(gpu_default_kg(ref)["embodied_kgco2e"])
+    server = float(kg) - each * platform_gpus
+    if platform_gpus == 0 or server < SERVER_BASE_KG:
+        raise SeedError(f"embodied: {row['instance_type']} holds {platform_gpus:g} accelerators?")
+    return rounded(server, 2), f"{plain(kg)} less {platform_gpus:g} accelerators of {each:g} kg"
+
+
+def embodied_constants(ref: Reference) -> list[Row]:
+    """What stands in where no list has the server or the accelerator."""
+    servers = embodied_servers(ref)
+    for family, (chips, memory_gib) in SERVERS_REBUILT.items():
+        kg = server_of_components_kg(chips, memory_gib)
+        found = [
+            float(row["server_kg_co2e"])
+            for row in servers
+            if (row["provider_code"], row["family"], row["method_rank"]) == ("aws", family, "1")
+        ]
+        if not found or any(abs(value - kg) > 0.01 for value in found):
+            raise SeedError(f"embodied: {family} is {found}, the components give {kg:.2f}")
+
+    def constant(key: str, value: str, unit: str, source_id: str, note: str, *span: str) -> Row:
+        low, high = span or ("", "")
+        return {
+            "factor_key": key,
+            "value": plain(value),
+            "low": plain(low),
+            "high": plain(high),
+            "unit": unit,
+            "source_id": source_id,
+            "published_on": ref.sources[source_id]["published_date"],
+            "note": note,
+        }
+
+    method = "ccf_methodology"
+    (years,) = {row["lifetime_years"] for row in servers}
+    gpu = gpu_default_kg(ref)
+    per_vcpu = kg_per_vcpu(servers)
+    percentiles = statistics.quantiles(per_vcpu, n=20, method="inclusive")
+    return [
+        constant("server_lifetime_years", years, "years", method, "time to write a server off"),
+        constant("accelerator_lifetime_years", years, "years", method, "as long as its server"),
+        constant(
+            "server_base_kg_co2e", str(SERVER_BASE_KG), "kgCO2e", method,
+            "one chip, 16 GiB, no local storage; life-cycle assessment of a Dell R740",
+        ),
+        constant(
+            "server_base_memory_gib", str(SERVER_BASE_MEMORY_GIB), "GiB", method,
+            "memory that server_base_kg_co2e holds",
+        ),
+        constant("chip_kg_co2e", str(CHIP_KG), "kgCO2e", method, "each chip after the first"),
+        constant(
+            "memory_kg_co2e_per_gib", rounded(MEMORY_KG_PER_GIB, 6), "kgCO2e/GiB", method,
+            "12 modules of 32 GiB are 533 kg",
+        ),
+        constant(
+            "gpu_kg_co2e", gpu["embodied_kgco2e"], "kgCO2e", gpu["embodied_source_id"],
+            "each GPU of a model without a figure of its own",
+        ),
+        constant(
+            "server_kg_co2e_per_vcpu", rounded(statistics.median(per_vcpu), 2), "kgCO2e/vCPU",
+            "ccf_coefficients",
+            f"median of the {len(per_vcpu)} platforms of embodied_servers.csv, the better method "
+            "of each; low and high are their 5th and 95th percentiles",
+            rounded(percentiles[0], 2), rounded(percentiles[-1], 2),
+        ),
+    ]  # fmt: skip
+
+
+def server_of_components_kg(chips: int, memory_gib: float) -> float:
+    above_gib = max(0.0, memory_gib - SERVER_BASE_MEMORY_GIB)
+    return SERVER_BASE_KG + (chips - 1) * CHIP_KG + above_gib * MEMORY_KG_PER_GIB
+
+
+def kg_per_vcpu(servers: Iterable[Row]) -> list[float]:
+    """One figure per platform, by the better method of each family."""
+    best: dict[tuple[str, str], str] = {}
+    for row in sorted(servers, key=lambda row: row["method_rank"]):
+        best.setdefault((row["provider_code"], row["family"]), row["method_rank"])
+    platforms = {
+        (row["provider_code"], row["server_kg_co2e"], row["platform_vcpus"])
+        for row in servers
+        if best[row["provider_code"], row["family"]] == row["method_rank"]
+    }
+    return [float(kg) / float(vcpus) for _, kg, vcpus in platforms]
+
+
 def replication_factors(ref: Reference) -> list[Row]:
     rows: dict[tuple[str, str, str], Row] = {}
     for row in ref.read("storage_network"):
@@ -942,6 +1133,9 @@ OWN_UNCERTAINTY = (
     ),
     ("energy", "utilization:all", "0.25", "whole node: as its least sure large part, the CPU"),
     ("energy", "allocation:all", "0.45", "whole node: as its least sure large part, the CPU"),
+    ("embodied", "product_footprint", "0.5", "published methods differ two- to fourfold"),
+    ("embodied", "component_estimate", "0.6", "no list has the server; its disks are unknown"),
+    ("embodied", "default", "0.7", "kg per vCPU: the 95th percentile is 3.2 times the median"),
     ("pue", "site", "0.03", "the site's own figure, as region_yearly"),
     ("pue", "geography_yearly", "0.05", "between region_yearly and fleet_yearly"),
     ("intensity", "zone_yearly", "0.22", "between region_yearly and country_yearly"),
@@ -1122,12 +1316,27 @@ SEEDS: tuple[Seed, ...] = (
         columns(
             "accelerator_model vendor kind memory_gib idle_w idle_basis max_w max_basis "
             "training_power_fraction training_power_fraction_low training_power_fraction_high "
-            "embodied_kg_co2e embodied_low_kg_co2e embodied_high_kg_co2e missing_reason source_id "
-            "idle_source_id training_source_id embodied_source_id published_on recorded_on "
-            "version note"
+            "embodied_kg_co2e embodied_low_kg_co2e embodied_high_kg_co2e embodied_method "
+            "missing_reason source_id idle_source_id training_source_id embodied_source_id "
+            "published_on recorded_on version note"
         ),
         columns("accelerator_model published_on"),
         accelerators,
+    ),
+    Seed(
+        "factors/embodied_servers.csv",
+        columns(
+            "provider_code family platform_vcpus instance_type method method_rank server_kg_co2e "
+            "low_kg_co2e high_kg_co2e lifetime_years source_id published_on recorded_on note"
+        ),
+        columns("provider_code family platform_vcpus instance_type method_rank published_on"),
+        embodied_servers,
+    ),
+    Seed(
+        "factors/embodied_constants.csv",
+        columns("factor_key value low high unit source_id published_on recorded_on note"),
+        columns("factor_key published_on"),
+        embodied_constants,
     ),
     Seed(
         "factors/replication_factors.csv",

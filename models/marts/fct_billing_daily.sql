@@ -1,9 +1,9 @@
 -- The bill by day, with the energy and emissions of its lines and to whom they belong.
 -- In the billing currency. One row per day, provider, accounts, service, region, charge
--- category, allocation, resource class, instance type, energy method, missing reason,
+-- category, allocation, resource class, instance type, energy method, missing reasons,
 -- billing period and currency.
 with
-    daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
+    daily_lines as (select * from {{ ref("int_billing__daily_lines_embodied") }}),
 
     final as (
         select
@@ -29,7 +29,8 @@ with
             {{ exact_sum("emissions_location_g_co2e", 12) }}
             as x_emissions_location_g_co2e,
             {{ exact_sum("emissions_market_g_co2e", 12) }} as x_emissions_market_g_co2e,
-            cast(null as double) as x_emissions_embodied_g_co2e,
+            {{ exact_sum("emissions_embodied_g_co2e", 12) }}
+            as x_emissions_embodied_g_co2e,
             cast(sum(effective_cost_exact) as double) as effective_cost,
             cast(sum(billed_cost_exact) as double) as billed_cost,
             cast(sum(list_cost_exact) as double) as list_cost,
@@ -43,6 +44,7 @@ with
             instance_type,
             coalesce(factor_resolution, 'missing') as factor_resolution,
             billing_period_date,
+            missing_embodied_reason,
             cast(sum(line_rows) as bigint) as line_rows
         from daily_lines
         group by all

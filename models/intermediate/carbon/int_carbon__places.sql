@@ -17,7 +17,8 @@ with
             sites.grid_zone_id as subdivision_iso3166_2,
 
             sites.intensity_g_per_kwh as own_intensity_g_per_kwh,
-            sites.pue_ratio as own_pue_ratio
+            sites.pue_ratio as own_pue_ratio,
+            sites.wue_l_per_kwh as own_wue_l_per_kwh
         from sites
         left join
             countries
@@ -35,7 +36,8 @@ with
             subdivision_iso3166_2,
 
             cast(null as double) as own_intensity_g_per_kwh,
-            cast(null as double) as own_pue_ratio
+            cast(null as double) as own_pue_ratio,
+            cast(null as double) as own_wue_l_per_kwh
         from regions
     ),
 

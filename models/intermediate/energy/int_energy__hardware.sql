@@ -12,6 +12,7 @@ with
             '*' as hardware_key,
 
             cast(null as string) as instance_type,
+            cast(null as string) as instance_family,
             cast(null as string) as cpu_microarchitecture,
             cast(null as string) as accelerator_model,
 

@@ -34,6 +34,7 @@ with
             lower(hosts.host_type) as hardware_key,
 
             hosts.host_type as instance_type,
+            cast(null as string) as instance_family,
             host_processors.cpu_microarchitecture,
             coalesce(
                 aliases.accelerator_model, hosts.accelerator_model
@@ -65,6 +66,7 @@ with
             lower(instance_type) as hardware_key,
 
             instance_type,
+            family as instance_family,
             cpu_microarchitecture,
             accelerator_model,
 

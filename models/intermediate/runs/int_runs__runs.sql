@@ -5,6 +5,8 @@ with
     totals as (select * from {{ ref("int_runs__run_totals") }}),
     costs as (select * from {{ ref("int_cost__runs") }}),
     market as (select * from {{ ref("int_runs__run_market") }}),
+    embodied as (select * from {{ ref("int_carbon__run_embodied") }}),
+    water as (select * from {{ ref("int_carbon__run_water") }}),
 
     final as (
         select
@@ -33,6 +35,9 @@ with
             end as emissions_market_g_co2e,
             market.contract_energy_kwh
             / nullif(totals.facility_energy_kwh, 0) as contract_energy_ratio,
+            embodied.emissions_embodied_g_co2e,
+            water.water_l,
+            water.wue_l_per_kwh,
             costs.effective_cost,
             costs.cost_currency,
 
@@ -54,6 +59,13 @@ with
             totals.factor_zone,
             totals.factor_year,
             totals.factor_published_on,
+            embodied.embodied_method,
+            embodied.missing_embodied_reason,
+            water.water_resolution,
+            water.water_source_id,
+            water.wue_year,
+            water.wue_age_years,
+            water.missing_water_reason,
             costs.cost_method,
             costs.cost_origin,
             costs.missing_cost_reason,
@@ -73,6 +85,8 @@ with
         inner join totals on latest_attempts.run_id = totals.run_id
         inner join costs on latest_attempts.run_id = costs.run_id
         left join market on latest_attempts.run_id = market.run_id
+        inner join embodied on latest_attempts.run_id = embodied.run_id
+        inner join water on latest_attempts.run_id = water.run_id
     )
 
 select *

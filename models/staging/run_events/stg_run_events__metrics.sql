@@ -12,7 +12,11 @@ with
 
             metric.name as metric_name,
 
-            metric.value as metric_value
+            metric.value as metric_value,
+
+            events.delivery_id,
+            events.source_file,
+            events.source_row
         from events {{ unnested("events.metrics", "event_metrics", "metric") }}
     )
 
