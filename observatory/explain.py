@@ -106,15 +106,20 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
     inputs = _of_run(connection, "fct_run_energy_inputs", run_id)
     hours = _of_run(connection, "fct_run_hours", run_id)
     hours.sort(key=lambda row: row["hour_start_utc"])
+    embodied = _of_run(connection, "fct_run_embodied", run_id)
+    embodied.sort(key=lambda row: (row["attempt"], row["part"] != "server"))
+    intensities = _of_run(connection, "fct_run_sci", run_id)
+    intensities.sort(key=lambda row: row["kpi_name"] or "")
     inputs.sort(key=lambda row: (row["attempt"], row["component"]))
-    for row in inputs:
-        row["label"] = row["component"]
-        if len({other["attempt"] for other in inputs}) > 1:
-            row["label"] += f" in attempt {row['attempt']}"
+    _label(inputs, "component")
+    _label(embodied, "part")
     steps = [
         *_energy_steps(run, inputs),
         *_facility_steps(run),
         *_emission_steps(run, hours),
+        *_embodied_steps(run, embodied),
+        *_water_steps(run),
+        *_intensity_steps(intensities),
         *_cost_steps(run),
     ]
     return Derivation(
@@ -124,7 +129,7 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
         inputs=inputs,
         steps=steps,
         totals={name: run.get(name) for name in _FIGURES if name in run},
-        unknown=list(_unknown(run, inputs)),
+        unknown=list(_unknown(run, inputs, embodied)),
     )
 
 
@@ -145,7 +150,18 @@ _FIGURES = (
 
 
 def _of_run(connection: duckdb.DuckDBPyConnection, mart: str, run_id: str) -> list[Row]:
+    # A snapshot of an earlier version may lack a mart.
+    views = snapshot.rows(connection, "from duckdb_views() where view_name = ?", [mart])
+    if not views:
+        return []
     return snapshot.rows(connection, f"select * from {mart} where run_id = ?", [run_id])  # noqa: S608
+
+
+def _label(rows: Sequence[Row], column: str) -> None:
+    """Names each row after its column, and after its attempt where there are several."""
+    several = len({row["attempt"] for row in rows}) > 1
+    for row in rows:
+        row["label"] = row[column] + (f" in attempt {row['attempt']}" if several else "")
 
 
 def _nearest(connection: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
@@ -303,6 +319,84 @@ def _hour_groups(hours: Sequence[Row]) -> Iterator[tuple[str, float, float, Row]
         )
 
 
+def _embodied_steps(run: Row, embodied: Sequence[Row]) -> Iterator[Step]:
+    known = [row for row in embodied if row["emissions_embodied_g_co2e"] is not None]
+    for row in known:
+        span = row["low_kg_co2e"] is not None and row["high_kg_co2e"] is not None
+        factor = _sentence(
+            row["embodied_method"],
+            row["factor_key"],
+            span and f"published from {row['low_kg_co2e']:g} to {row['high_kg_co2e']:g} kg",
+            _source(row["source_id"]),
+        )
+        if " " in row["kg_arithmetic"]:
+            yield _step(
+                f"embodied_kg_co2e of {row['label']}",
+                row["kg_arithmetic"],
+                row["kg_co2e"],
+                "kgCO2e",
+                factor,
+            )
+        yield _step(
+            f"embodied_quantity of {row['label']}",
+            row["quantity_arithmetic"],
+            row["quantity"],
+            row["quantity_unit"],
+            _sentence(
+                "vCPUs held ÷ the server's × machines"
+                if row["part"] == "server"
+                else "accelerators × share × machines",
+                row["hardware_origin"],
+            ),
+        )
+        yield _step(
+            f"emissions_embodied_g_co2e of {row['label']}",
+            row["arithmetic"],
+            row["emissions_embodied_g_co2e"],
+            "gCO2e",
+            _sentence("kg × 1000 × quantity × hours held ÷ hours of life", factor),
+        )
+    if run["emissions_embodied_g_co2e"] is not None:
+        yield _step(
+            "emissions_embodied_g_co2e",
+            _sum(row["emissions_embodied_g_co2e"] for row in known),
+            run["emissions_embodied_g_co2e"],
+            "gCO2e",
+            "the sum of the parts",
+        )
+
+
+def _water_steps(run: Row) -> Iterator[Step]:
+    energy, wue, water = (run.get(name) for name in ("it_energy_kwh", "wue_l_per_kwh", "water_l"))
+    if water is None:
+        return
+    yield _step(
+        "water_l",
+        f"{energy!r} * {wue!r}" if wue is not None else None,
+        water,
+        "L",
+        _sentence(
+            "IT energy × litres used on site",
+            run.get("water_resolution"),
+            run.get("wue_year") and f"of {run['wue_year']}",
+            run.get("wue_age_years") and f"{run['wue_age_years']:g} year(s) old",
+            _source(run.get("water_source_id")),
+        ),
+    )
+
+
+def _intensity_steps(intensities: Sequence[Row]) -> Iterator[Step]:
+    for row in intensities:
+        if row["sci_g_co2e_per_unit"] is not None:
+            yield _step(
+                f"sci_g_co2e_per_unit of {row['kpi_name']}",
+                row["arithmetic"],
+                row["sci_g_co2e_per_unit"],
+                f"gCO2e/{row['kpi_unit']}",
+                f"operational and embodied emissions ÷ metric {row['metric_name']}",
+            )
+
+
 def _cost_steps(run: Row) -> Iterator[Step]:
     if run["effective_cost"] is not None:
         yield _step(
@@ -327,14 +421,19 @@ def _cost_arithmetic(run: Row) -> str | None:
     return f"{hours!r} * {price[2]}"
 
 
-def _unknown(run: Row, inputs: Sequence[Row]) -> Iterator[str]:
+def _unknown(run: Row, inputs: Sequence[Row], embodied: Sequence[Row]) -> Iterator[str]:
     reason = run.get("missing_reason")
     for row in inputs:
         if row["it_energy_kwh"] is None:
             yield f"energy of {row['label']}: {row.get('missing_reason') or reason}"
+    for row in embodied:
+        if row["emissions_embodied_g_co2e"] is None:
+            yield f"manufacture of {row['label']}: {row['missing_reason']}"
     for name, why in (
         ("facility_energy_kwh", reason),
         ("emissions_location_g_co2e", reason),
+        ("emissions_embodied_g_co2e", run.get("missing_embodied_reason")),
+        ("water_l", run.get("missing_water_reason")),
         ("effective_cost", run.get("missing_cost_reason") or reason),
     ):
         if run[name] is None:
@@ -445,8 +544,17 @@ def as_text(derivation: Derivation) -> str:
 
 
 def _subject(name: str) -> str:
-    subjects = {"facility": "FACILITY ENERGY", "emissions": "EMISSIONS", "effective": "COST"}
-    return subjects.get(name.partition("_")[0], "IT ENERGY")
+    subjects = {
+        "facility": "FACILITY ENERGY",
+        "emissions_location": "EMISSIONS",
+        "emissions_embodied": "EMBODIED EMISSIONS",
+        "embodied": "EMBODIED EMISSIONS",
+        "water": "WATER ON SITE",
+        "sci": "SOFTWARE CARBON INTENSITY",
+        "effective": "COST",
+    }
+    found = (subject for start, subject in subjects.items() if name.startswith(start))
+    return next(found, "IT ENERGY")
 
 
 def _input_lines(row: Row | None) -> Iterator[str]:

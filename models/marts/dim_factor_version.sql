@@ -9,6 +9,8 @@
     "hourly_profiles": "cast(null as string)",
     "market_intensity_yearly": "version",
     "replication_factors": "cast(null as string)",
+    "embodied_servers": "method",
+    "embodied_constants": "cast(null as string)",
 } %}
 with
     versions as (

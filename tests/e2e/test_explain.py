@@ -58,6 +58,8 @@ def test_the_steps_lead_to_the_published_totals(derivations: list[explain.Deriva
             "it_energy_kwh",
             "facility_energy_kwh",
             "emissions_location_g_co2e",
+            "emissions_embodied_g_co2e",
+            "water_l",
             "effective_cost",
         ):
             assert steps.get(name) == derivation.totals[name]
@@ -69,11 +71,22 @@ def test_the_steps_lead_to_the_published_totals(derivations: list[explain.Deriva
         ]
         if "emissions_location_g_co2e" in steps:
             assert math.isclose(sum(hours), steps["emissions_location_g_co2e"], rel_tol=1e-9)
+        made = [
+            s.value for s in derivation.steps if s.name.startswith("emissions_embodied_g_co2e of ")
+        ]
+        if "emissions_embodied_g_co2e" in steps:
+            assert math.isclose(sum(made), steps["emissions_embodied_g_co2e"], rel_tol=1e-9)
 
 
 def test_what_is_not_known_is_said(derivations: list[explain.Derivation]) -> None:
     for derivation in derivations:
-        for name in ("facility_energy_kwh", "emissions_location_g_co2e", "effective_cost"):
+        for name in (
+            "facility_energy_kwh",
+            "emissions_location_g_co2e",
+            "emissions_embodied_g_co2e",
+            "water_l",
+            "effective_cost",
+        ):
             told = any(text.startswith(name) for text in derivation.unknown)
             assert told == (derivation.totals[name] is None)
 

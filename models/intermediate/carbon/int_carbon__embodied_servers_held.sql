@@ -47,7 +47,9 @@ with
             low_kg_co2e,
             high_kg_co2e,
             vcpus_held / per_vcpus * instance_count as quantity,
-            'server' as quantity_unit,
+            case
+                when embodied_method = 'vcpu_default' then 'vCPU' else 'server'
+            end as quantity_unit,
             duration_hours,
             lifetime_hours,
 
