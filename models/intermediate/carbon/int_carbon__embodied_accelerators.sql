@@ -2,7 +2,7 @@
 -- the figure of any GPU, other accelerators stay unknown. One row per accelerator
 -- model.
 with
-    accelerators as (select * from {{ ref("accelerators") }}),
+    accelerators as (select * from {{ ref("int_energy__accelerator_facts") }}),
     constants as (select * from {{ ref("int_carbon__embodied_constants") }}),
 
     final as (

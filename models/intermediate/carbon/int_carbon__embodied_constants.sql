@@ -10,13 +10,14 @@
     "server_kg_co2e_per_vcpu",
 ] %}
 with
-    constants as (select * from {{ ref("embodied_constants") }}),
+    constants as (select * from {{ ref("stg_factors__embodied_constants") }}),
 
     constants_known as (
         select
             *,
             row_number() over (
-                partition by factor_key order by published_on desc, recorded_on desc
+                partition by factor_key
+                order by published_on desc, recorded_at_utc desc, source_id
             ) as newest_rank
         from constants
         where {{ known_by_as_of("published_on", "recorded_on") }}

@@ -3,7 +3,7 @@
 -- as-of time. One row per provider, site and hardware key that is listed.
 with
     machines as (select * from {{ ref("int_energy__hardware_catalogue") }}),
-    servers as (select * from {{ ref("embodied_servers") }}),
+    servers as (select * from {{ ref("stg_factors__embodied_servers") }}),
 
     servers_ranked as (
         select
@@ -26,7 +26,8 @@ with
                     case when servers.instance_type = '*' then 1 else 0 end,
                     servers.method_rank,
                     servers.published_on desc,
-                    servers.recorded_on desc
+                    servers.recorded_at_utc desc,
+                    servers.source_id
             ) as preference
         from machines
         inner join

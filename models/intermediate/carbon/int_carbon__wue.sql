@@ -3,7 +3,7 @@
 with
     place_years as (select * from {{ ref("int_carbon__place_years") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
-    wue as (select * from {{ ref("pue_yearly") }}),
+    wue as (select * from {{ ref("stg_factors__pue_yearly") }}),
 
     own_factors as (
         select
@@ -16,7 +16,7 @@ with
             place_years.year as wue_year,
             concat('settings: sites.', places.region, '.wue_l_per_kwh') as source_id,
             cast(null as date) as published_on,
-            cast(null as date) as recorded_on
+            cast(null as timestamp) as recorded_at_utc
         from place_years
         inner join
             places
@@ -36,7 +36,7 @@ with
             wue.year as wue_year,
             wue.source_id,
             wue.published_on,
-            wue.recorded_on
+            wue.recorded_at_utc
         from place_years
         inner join
             wue
@@ -57,7 +57,7 @@ with
                     wue_year desc,
                     resolution_rank,
                     published_on desc,
-                    recorded_on desc,
+                    recorded_at_utc desc,
                     source_id
             ) as preference
         from

@@ -16,6 +16,7 @@
     "embodied_kg_co2e",
     "embodied_low_kg_co2e",
     "embodied_high_kg_co2e",
+    "embodied_method",
     "missing_reason",
     "source_id",
     "idle_source_id",
