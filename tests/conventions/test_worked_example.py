@@ -48,6 +48,16 @@ def test_the_worked_example_follows_from_the_seeds() -> None:
         " where zone_type = 'country' and zone_id = 'IRL' and year <= 2026"
         " order by source_rank, year desc, published_on desc limit 1"
     )
+    server_kg, server_vcpus, years = one(
+        "select server_kg_co2e, platform_vcpus, lifetime_years"
+        " from 'SEEDS/factors/embodied_servers.csv' where provider_code = 'aws'"
+        f" and family = 'm5' and platform_vcpus = {platform_vcpus} order by method_rank limit 1"
+    )
+    (wue,) = one(
+        "select wue_l_per_kwh from 'SEEDS/factors/pue_yearly.csv' where provider_code = 'aws'"
+        " and region in ('eu-west-1', '*') and year <= 2026 and wue_l_per_kwh is not null"
+        " order by year desc, resolution_rank limit 1"
+    )
     hours = 100
     above_gib = max(0, memory_gib / vcpus * platform_vcpus - chips * gib_per_chip)
     cpu_kwh = vcpus * w50 * hours / 1000
@@ -61,3 +71,6 @@ def test_the_worked_example_follows_from_the_seeds() -> None:
     assert shown("facility") == pytest.approx(facility_kwh, abs=5e-6)
     assert shown("grid") == intensity
     assert shown("emissions") == pytest.approx(facility_kwh * intensity, abs=5e-3)
+    embodied_g = server_kg * 1000 * vcpus / server_vcpus * hours / (years * 8760)
+    assert shown("embodied") == pytest.approx(embodied_g, abs=5e-3)
+    assert shown("water") == pytest.approx((cpu_kwh + memory_kwh) * wue, abs=5e-5)

@@ -445,6 +445,121 @@ def test_every_meter_is_as_sure_as_a_row_of_uncertainty_says() -> None:
     assert log_sd["measured:unknown_meter"] == max(measured.values())
 
 
+# --------------------------------------------------------------------------------------- embodied
+
+
+def servers(family: str, method: str) -> set[float]:
+    return {
+        float(row["server_kg_co2e"])
+        for row in read("factors/embodied_servers.csv")
+        if (row["family"], row["method"]) == (family, method)
+    }
+
+
+@pytest.mark.parametrize(
+    ("family", "kg"),
+    # The published figure less 150 kg for each card on the host.
+    [("p4d", 4676.79 - 8 * 150), ("p2", 4493.82 - 16 * 150), ("a2", 5465.5 - 16 * 150)],
+)
+def test_a_listed_server_holds_no_accelerators(family: str, kg: float) -> None:
+    (server_kg,) = servers(family, "ccf_server_components")
+    assert server_kg == pytest.approx(kg)
+
+
+@pytest.mark.parametrize(
+    ("with_cards", "without"), [("g5g", "c7g"), ("g4dn", "m5"), ("trn1", "m6id")]
+)
+def test_the_platform_figures_of_2026_hold_no_card(with_cards: str, without: str) -> None:
+    assert servers(with_cards, "ccf_2026_platform") == servers(without, "ccf_2026_platform")
+
+
+def test_a_family_has_one_figure_per_host_or_one_per_type() -> None:
+    seen: dict[tuple[str, ...], set[bool]] = {}
+    for row in read("factors/embodied_servers.csv"):
+        key = tuple(row[c] for c in ("provider_code", "family", "platform_vcpus", "method"))
+        seen.setdefault(key, set()).add(row["instance_type"] == "*")
+    assert all(len(kinds) == 1 for kinds in seen.values())
+
+
+def test_every_host_size_of_a_listed_server_is_one_of_the_catalogue() -> None:
+    known = {(r["provider_code"], r["family"], r["platform_vcpus"]) for r in instance_rows()}
+    listed = {
+        (row["provider_code"], row["family"], row["platform_vcpus"])
+        for row in read("factors/embodied_servers.csv")
+    }
+    assert listed <= known
+
+
+def test_the_median_per_vcpu_lies_inside_its_span() -> None:
+    rows = {row["factor_key"]: row for row in read("factors/embodied_constants.csv")}
+    per_vcpu = rows["server_kg_co2e_per_vcpu"]
+    assert float(per_vcpu["low"]) < float(per_vcpu["value"]) < float(per_vcpu["high"])
+
+
+def test_an_accelerators_figure_says_what_kind_of_study_it_is() -> None:
+    for row in read("factors/accelerators.csv"):
+        assert bool(row["embodied_kg_co2e"]) == bool(row["embodied_method"]), row
+        assert bool(row["embodied_kg_co2e"]) == bool(row["embodied_source_id"]), row
+
+
+# ----------------------------------------------------------------------------------------- metrics
+
+
+def kpi_of(metric: str) -> tuple[str, bool]:
+    """(kpi_name, is_functional_unit) by the lowest priority that matches."""
+    found = duckdb.execute(
+        f"select kpi_name, is_functional_unit from '{SEEDS}/reference/kpi_units.csv'"
+        " where ? like metric_like order by priority limit 1",
+        [metric],
+    ).fetchone()
+    return (found[0] or "", found[1]) if found else ("", False)
+
+
+@pytest.mark.parametrize(
+    ("metric", "kpi", "is_functional_unit"),
+    [
+        ("predictions_served", "predictions", True),
+        ("tokens_processed", "tokens", True),
+        ("rows_processed", "rows", True),
+        ("images_generated", "images", True),
+        ("requests", "requests", True),
+        ("tokens_per_second", "", False),
+        ("predictions_failed", "", False),
+        ("predictions_correct", "", False),
+        ("max_tokens", "", False),
+        ("learning_rate", "", False),
+        ("samples_ratio", "", False),
+        ("batch_size", "", False),
+        ("accuracy", "accuracy", False),
+        ("val_accuracy", "accuracy", False),
+        ("eval_loss", "loss", False),
+        ("loss", "loss", False),
+        ("f1", "f1", False),
+        ("roc_auc", "auc", False),
+        ("ndcg_at_10", "ndcg", False),
+        ("rouge_l", "rouge", False),
+        ("mean_iou", "iou", False),
+        ("recall_at_100", "recall", False),
+        ("wape", "error", False),
+        ("sacrebleu", "bleu", False),
+        ("happiness", "", False),
+    ],
+)
+def test_only_an_amount_of_work_is_a_functional_unit(
+    metric: str, kpi: str, is_functional_unit: bool
+) -> None:
+    assert kpi_of(metric) == (kpi, is_functional_unit)
+
+
+def test_a_functional_unit_is_a_whole_name_with_a_unit() -> None:
+    for row in read("reference/kpi_units.csv"):
+        if row["is_functional_unit"] == "true":
+            assert "%" not in row["metric_like"]
+            assert row["kpi_name"]
+            assert row["kpi_unit"]
+        assert row["metric_like"] == row["metric_like"].lower()
+
+
 # ---------------------------------------------------------------------------------------- factors
 
 
