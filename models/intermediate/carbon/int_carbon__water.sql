@@ -4,7 +4,7 @@ with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     times as (select * from {{ ref("int_runs__attempts") }}),
     energy as (select * from {{ ref("int_energy__attempts") }}),
-    wue as (select * from {{ ref("int_carbon__wue") }}),
+    wue as (select * from {{ ref("int_carbon__attempt_wue") }}),
 
     final as (
         select
@@ -41,11 +41,7 @@ with
         from attempts
         inner join times using (run_id, attempt)
         inner join energy using (run_id, attempt)
-        left join
-            wue
-            on attempts.provider_code = wue.provider_code
-            and attempts.region = wue.region
-            and year(times.started_at_utc) = wue.year
+        left join wue on attempts.run_id = wue.run_id and attempts.attempt = wue.attempt
     )
 
 select *

@@ -2,72 +2,29 @@
 -- time in each. The year with the most of its time gives the provenance. One row per
 -- run and attempt whose place has a PUE in every year it ran in.
 with
-    intervals as (select * from {{ ref("int_runs__intervals") }}),
+    years as (select * from {{ ref("int_runs__years") }}),
     attempts as (select * from {{ ref("int_runs__located") }}),
     pue as (select * from {{ ref("int_carbon__pue") }}),
 
-    attempt_years as (
-        select
-            intervals.run_id,
-            intervals.attempt,
-            intervals.started_at_utc,
-            intervals.ended_at_utc,
-            cast(calendar.year as bigint) as year
-        from
-            intervals
-            {{
-                unnested(
-                    years_between(
-                        "year(intervals.started_at_utc)",
-                        "year(intervals.ended_at_utc - interval 1 microsecond)",
-                    ),
-                    "calendar",
-                    "year",
-                )
-            }}
-    ),
-
-    year_fractions as (
-        select
-            run_id,
-            attempt,
-            year,
-            (
-                {{
-                    epoch_s(
-                        "least(ended_at_utc, make_timestamp(year + 1, 1, 1, 0, 0, 0))"
-                    )
-                }}
-                - {{
-                    epoch_s(
-                        "greatest(started_at_utc, make_timestamp(year, 1, 1, 0, 0, 0))"
-                    )
-                }}
-            ) / (
-                {{ epoch_s("ended_at_utc") }} - {{ epoch_s("started_at_utc") }}
-            ) as fraction_of_attempt
-        from attempt_years
-    ),
-
     years_matched as (
         select
-            year_fractions.*,
+            years.*,
             pue.pue_ratio,
             pue.pue_resolution,
             pue.pue_year,
             pue.pue_age_years,
             pue.pue_source_id,
             row_number() over (
-                partition by year_fractions.run_id, year_fractions.attempt
-                order by year_fractions.fraction_of_attempt desc, year_fractions.year
+                partition by years.run_id, years.attempt
+                order by years.fraction_of_attempt desc, years.year
             ) as share_rank
-        from year_fractions
+        from years
         inner join attempts using (run_id, attempt)
         left join
             pue
             on attempts.provider_code = pue.provider_code
             and attempts.region = pue.region
-            and year_fractions.year = pue.year
+            and years.year = pue.year
     ),
 
     final as (
