@@ -13,6 +13,9 @@ import pandera.polars as pa
 import polars as pl
 from pandera.errors import SchemaErrors
 
+# What typing found wrong with rows: (field, reason code, detail, mask of the rows).
+Problem = tuple[str, str, str, pl.Series]
+
 # Every landed row starts with where it came from.
 ORIGIN: Mapping[str, pl.DataType] = {"source_file": pl.String(), "source_row": pl.Int64()}
 
@@ -104,12 +107,12 @@ def split(
     dataset: Dataset,
     typed: pl.DataFrame,
     raw: pl.Series,
-    problems: Iterable[tuple[str, str, str, pl.Series]] = (),
+    problems: Iterable[Problem] = (),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Divide typed rows into those that keep the contract and those that do not.
 
-    `typed` has the dataset's columns; `raw` is the row as it came (same length); each problem is
-    (field, reason code, detail, mask) for what typing itself already found, the first one wins.
+    `typed` has the dataset's columns; `raw` is the row as it came (same length); of the problems
+    that typing itself already found, the first one wins.
     Returns (rows, rejected); their heights add up to the height of `typed`.
     """
     findings = [

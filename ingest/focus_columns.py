@@ -5,11 +5,11 @@ Source: FinOps Open Cost and Usage Specification 1.0 (43 columns), 1.1 (50) and 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
 from ingest.errors import FileRejected
+from ingest.table_csv import Header
 
 MONEY = pl.Decimal(38, 18)
 INSTANT = pl.Datetime("us", "UTC")
@@ -102,15 +102,6 @@ NEVER_NULL = (
 STAND_INS = {"ProviderName": "ServiceProviderName"}
 # Fewer known columns than this, and the file is not a damaged FOCUS export but something else.
 LEAST_KNOWN = 3
-
-
-@dataclass(frozen=True)
-class Header:
-    """Which position of the file holds which FOCUS column, and which positions are unknown."""
-
-    names: tuple[str, ...]
-    known: dict[str, int]
-    extra: dict[str, int]
 
 
 def match_header(source_file: str, names: Sequence[str]) -> Header:

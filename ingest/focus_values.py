@@ -17,10 +17,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from ingest.bounds import MAX_COST, MAX_QUANTITY
+from ingest.contracts import Problem
 from ingest.focus_columns import INSTANT, MONEY
-
-# (field, reason, detail, mask): the problems `ingest.contracts.split` takes.
-Problem = tuple[str, str, str, pl.Series]
 
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2100
 FIRST_US = 0

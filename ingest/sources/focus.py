@@ -13,14 +13,18 @@ import pandera.polars as pa
 import polars as pl
 from pydantic import Field, field_validator
 
-from ingest.contracts import Batch, Dataset, empty_rejected, rejected_file, split
+from ingest.contracts import Batch, Dataset, Problem, empty_rejected, rejected_file, split
 from ingest.errors import FileRejected
 from ingest.files import InputFile, discover
-from ingest.focus_columns import COLUMNS, INSTANT, JSON_COLUMNS, MONEY, NEVER_NULL, Header
-from ingest.focus_csv import Block, read_csv
-from ingest.focus_parquet import is_parquet, read_parquet
+from ingest.focus_columns import (
+    COLUMNS,
+    INSTANT,
+    JSON_COLUMNS,
+    MONEY,
+    NEVER_NULL,
+    match_header,
+)
 from ingest.focus_values import (
-    Problem,
     as_float,
     as_instant,
     as_json,
@@ -30,6 +34,8 @@ from ingest.focus_values import (
     month_of,
 )
 from ingest.sources import FileSourceSettings, SourceContext, SourceSettings
+from ingest.table_csv import Block, Header
+from ingest.table_parquet import read_table
 
 NAME = "focus"
 CHARGES = Dataset(
@@ -92,7 +98,7 @@ def _file_batches(
     file: InputFile, zone: ZoneInfo
 ) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
     """(billing period, rows, rejected) of one file, in the order of its rows."""
-    header, blocks = read_parquet(file) if is_parquet(file) else read_csv(file)
+    header, blocks = read_table(file, match_header)
     month = NO_PERIOD
     for block in blocks:
         typed, problems, months = _typed(file, header, block, zone)

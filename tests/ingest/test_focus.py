@@ -20,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest import focus_csv
+from ingest import table_csv
 from ingest.bounds import MAX_COST
 from ingest.contracts import Batch
 from ingest.focus_columns import COLUMNS
@@ -401,7 +401,7 @@ def test_a_field_of_a_million_characters_rejects_its_row(night: Night) -> None:
 def test_a_line_without_end_is_cut_and_the_rest_lands(night: Night) -> None:
     content = f"{FIELDS}\n{LINE}\n{'x' * 5000}\n{LINE}\n"
     small = {"BLOCK": 512, "LONGEST_HEADER": 200, "LONGEST_RECORD": 1024}
-    with patch.multiple(focus_csv, **small):
+    with patch.multiple(table_csv, **small):
         night.run(night.put("a.csv", content))
     (row,) = night.rejected.rows(named=True)
     assert (row["reason"], row["source_row"]) == ("field_too_long", 3)
@@ -606,7 +606,7 @@ def read_all(content: bytes, folder: Path, **small: int) -> list[Batch]:
     path = folder / "any.csv"
     path.write_bytes(content)
     told = source.Settings(path=str(path))
-    with patch.multiple(focus_csv, **small):
+    with patch.multiple(table_csv, **small):
         return list(source.read(told, SourceContext("focus", NOW)))
 
 
@@ -665,7 +665,7 @@ def test_any_bytes_are_landed_or_rejected_and_lines_are_told_once(
 ) -> None:
     body = b"".join(parts)
     content = FIELDS.encode() + b"\n" + body
-    whole = read_all(content, tmp_path, BLOCK=focus_csv.BLOCK)
+    whole = read_all(content, tmp_path, BLOCK=table_csv.BLOCK)
     batches = read_all(content, tmp_path, BLOCK=50, LONGEST_HEADER=150, LONGEST_RECORD=1 << 20)
 
     def told(of: list[Batch]) -> list[int]:
@@ -677,8 +677,8 @@ def test_any_bytes_are_landed_or_rejected_and_lines_are_told_once(
 
     assert len(told(whole)) == len(set(told(whole)))
     assert told(batches) == told(whole)
-    with patch.object(focus_csv._Reader, "_fast", return_value=None):
-        carefully = read_all(content, tmp_path, BLOCK=focus_csv.BLOCK)
+    with patch.object(table_csv._Reader, "_fast", return_value=None):
+        carefully = read_all(content, tmp_path, BLOCK=table_csv.BLOCK)
     for one, other in zip(whole, carefully, strict=True):
         assert one.rows.equals(other.rows)
         assert one.rejected.equals(other.rejected)

@@ -1,4 +1,4 @@
-"""Parquet of a FOCUS export in bounded memory: batches of rows as typed as the file has them."""
+"""Parquet files in bounded memory: batches of rows as typed as the file has them."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,14 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ingest.contracts import Problem
 from ingest.errors import FileRejected
 from ingest.files import InputFile
-from ingest.focus_columns import Header, match_header
-from ingest.focus_csv import LONGEST_FIELD, Block
-from ingest.focus_values import Problem
+from ingest.table_csv import LONGEST_FIELD, Block, Header, Match, read_csv
 
 BATCH_ROWS = 1 << 16
 MAGIC = b"PAR1"
+
+
+def read_table(file: InputFile, match: Match) -> tuple[Header, Iterator[Block]]:
+    """The header and the blocks of a file, whether Parquet or CSV. Raises FileRejected."""
+    return read_parquet(file, match) if is_parquet(file) else read_csv(file, match)
 
 
 def is_parquet(file: InputFile) -> bool:
@@ -24,7 +28,7 @@ def is_parquet(file: InputFile) -> bool:
         return raw.read(4) == MAGIC or file.name.lower().endswith(".parquet")
 
 
-def read_parquet(file: InputFile) -> tuple[Header, Iterator[Block]]:
+def read_parquet(file: InputFile, match: Match) -> tuple[Header, Iterator[Block]]:
     """The header and the blocks of a Parquet file.
 
     Raises FileRejected before the first block when the file is none, after it when a page is
@@ -40,7 +44,7 @@ def read_parquet(file: InputFile) -> tuple[Header, Iterator[Block]]:
             "not_this_format",
             f"the Parquet file is damaged or incomplete ({error}); have it delivered again",
         ) from error
-    return match_header(file.name, parquet.schema_arrow.names), _blocks(file, parquet)
+    return match(file.name, parquet.schema_arrow.names), _blocks(file, parquet)
 
 
 def _blocks(file: InputFile, parquet: pq.ParquetFile) -> Iterator[Block]:
@@ -104,7 +108,7 @@ def _row_text(row: pa.RecordBatch) -> str:
 
 
 def _to_polars(array: pa.Array) -> tuple[pl.Series, dict[str, pl.Series]]:
-    """An Arrow column as a series of a type that `ingest.focus_values` knows.
+    """An Arrow column as a series of a type that polars can compute with, or as text.
 
     With the rows that hold something unreadable, by reason; those values are null.
     """

@@ -1,4 +1,4 @@
-"""CSV of a FOCUS export in bounded memory: blocks of whole records, a fast and a careful way.
+"""CSV files in bounded memory: blocks of whole records, a fast and a careful way.
 
 A block is about 16 MiB and ends where a record ends. The fast way parses it with Arrow. Where
 Arrow refuses, or its rows do not account for every physical line, the careful way reads the same
@@ -16,11 +16,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from ingest.contracts import REJECTED_SCHEMA, empty_rejected
+from ingest.contracts import REJECTED_SCHEMA, Problem, empty_rejected
 from ingest.errors import FileRejected
 from ingest.files import InputFile, blocks
-from ingest.focus_columns import Header, match_header
-from ingest.focus_values import Problem
 
 BLOCK = 1 << 24
 LONGEST_FIELD = 1_000_000  # characters
@@ -29,6 +27,19 @@ LONGEST_HEADER = 1 << 20
 DELIMITERS = ",;\t"
 NULLS = ("", "NULL")
 LINE_FEED, QUOTE = b"\n", b'"'
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which position of the file holds which column we know, and which positions are unknown."""
+
+    names: tuple[str, ...]
+    known: dict[str, int]
+    extra: dict[str, int]
+
+
+# (file, its column names) → the header. Raises FileRejected.
+Match = Callable[[str, Sequence[str]], Header]
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class _Records:
     consumed_lines: int = 0
 
 
-def read_csv(file: InputFile) -> tuple[Header, Iterator[Block]]:
+def read_csv(file: InputFile, match: Match) -> tuple[Header, Iterator[Block]]:
     """The header and the blocks of a CSV file, gzip or not.
 
     Raises FileRejected before the first block, never after it: gzip is tested to its end first.
@@ -83,7 +94,7 @@ def read_csv(file: InputFile) -> tuple[Header, Iterator[Block]]:
             "the first line is longer than 1 MiB: this is no CSV; move the file elsewhere",
         )
     header_bytes = head[blank:] if end is None else head[blank : blank + end]
-    header, delimiter = _header(file, header_bytes)
+    header, delimiter = _header(file, header_bytes, match)
     rest = head[blank + len(header_bytes) :]
     first_line += header_bytes.count(LINE_FEED)
     return header, _blocks(file, header, delimiter, rest, stream, first_line)
@@ -365,7 +376,7 @@ def _drop_mark(file: InputFile, head: bytes) -> bytes:
     return head.removeprefix(b"\xef\xbb\xbf")
 
 
-def _header(file: InputFile, data: bytes) -> tuple[Header, str]:
+def _header(file: InputFile, data: bytes, match: Match) -> tuple[Header, str]:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -386,7 +397,7 @@ def _header(file: InputFile, data: bytes) -> tuple[Header, str]:
             f"the header is not CSV ({error}); have the export delivered again",
         ) from error
     delimiter = max(DELIMITERS, key=lambda d: len(rows[d]))
-    return match_header(file.name, rows[delimiter]), delimiter
+    return match(file.name, rows[delimiter]), delimiter
 
 
 def _first_record_end(data: bytes) -> int | None:
