@@ -88,4 +88,4 @@ def match_columns(
 
 def plain_name(name: str) -> str:
     """A column's name in lower case, letters and digits alone."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"[\W_]", "", name.lower())

@@ -109,6 +109,14 @@ def test_an_export_with_names_of_its_own(night: Night) -> None:
     ]
 
 
+def test_names_in_any_script(night: Night) -> None:
+    path = night.put("a.csv", "地区,时间,强度\nCN-BJ,2026-10,560\n")
+    night.run(path, columns={"zone": "地区", "from": "时间", "intensity": "强度"})
+    assert night.rows.select(WHEN).rows() == [
+        ("CN-BJ", utc("2026-10-01"), utc("2026-11-01"), 560.0)
+    ]
+
+
 def test_what_a_supplier_states(night: Night) -> None:
     """In t/MWh, with a correction, and a marginal figure that stays one."""
     report = night.run(
