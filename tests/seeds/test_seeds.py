@@ -445,6 +445,51 @@ def test_every_meter_is_as_sure_as_a_row_of_uncertainty_says() -> None:
     assert log_sd["measured:unknown_meter"] == max(measured.values())
 
 
+def promised_values(column: str) -> set[str]:
+    """The values that fct_runs promises for one of its columns."""
+    marts = yaml.safe_load((ROOT / "models" / "marts" / "_marts.yml").read_text())["models"]
+    (runs,) = (mart for mart in marts if mart["name"] == "fct_runs")
+    (promised,) = (each for each in runs["columns"] if each["name"] == column)
+    (values,) = (
+        test["accepted_values"]["arguments"]["values"]
+        for test in promised["data_tests"]
+        if "accepted_values" in test
+    )
+    return set(values)
+
+
+COMPONENTS = ("cpu", "memory", "accelerator", "storage", "network", "other", "all")
+# Rungs whose uncertainty is no row of the seed, and why.
+WITHOUT_A_ROW = {
+    "measured": "by meter",
+    "measured_partial": "by meter, and by model for the rest",
+    "calibrated": "each calibration brings its own",
+    "missing": "nothing is known of nothing",
+}
+
+
+def test_every_rung_has_one_uncertainty_or_a_reason_for_none() -> None:
+    rows = {(row["kind"], row["factor_key"]) for row in read("factors/uncertainty.csv")}
+    for method in sorted(promised_values("energy_method") - set(WITHOUT_A_ROW)):
+        keys = (
+            [f"{method}:{component}" for component in COMPONENTS]
+            if method in ("utilization", "allocation")
+            else [method]
+        )
+        assert {("energy", key) for key in keys} <= rows, method
+    for resolution in promised_values("factor_resolution") - {"missing"}:
+        assert ("intensity", resolution) in rows, resolution
+    for resolution in {"site"} | {row["pue_resolution"] for row in read("factors/pue_yearly.csv")}:
+        assert ("pue", resolution) in rows, resolution
+
+
+def test_every_uncertainty_says_where_it_is_from() -> None:
+    for row in read("factors/uncertainty.csv"):
+        assert row["source"] == "expert judgement" or re.search(r"\d{4}", row["source"]), row
+        # A factor of e^1 either way would say nothing at all.
+        assert 0 < float(row["log_sd"]) < 1
+
+
 # --------------------------------------------------------------------------------------- embodied
 
 
