@@ -16,7 +16,7 @@ from app.format import Formatter
 from app.i18n import translate, value_label
 
 ENERGY, EMISSIONS, COST, RUNS = "#2f7f8f", "#5b8c5a", "#b98a3e", "#7a8594"
-ACCENT, QUIET, WARM = "#1f6f6b", "#b9c6c4", "#c2603f"
+ACCENT, QUIET, WARM, WHISKER = "#1f6f6b", "#b9c6c4", "#c2603f", "#33413f"
 METRIC_COLOUR = {"energy": ENERGY, "emissions": EMISSIONS, "cost": COST, "runs": RUNS}
 METRIC_COLUMN = {
     "energy": "facility_energy_kwh",
@@ -24,6 +24,8 @@ METRIC_COLUMN = {
     "cost": "effective_cost",
     "runs": "runs",
 }
+# The quantities whose 90 % interval is known.
+UNSURE = ("energy", "emissions")
 
 # Each ladder from what is known best to what is not known: green, blue, sand, grey.
 _SHADES = ["#1f6f6b", "#4c9b8f", "#8cc3b2", "#6d97bf", "#a8c3dc", "#d8c48f", "#d39a5b"]
@@ -132,27 +134,38 @@ def _time_panel(
         _texts(base[column], write).alias("shown"),
     )
     name = translate(fmt.language, f"metric.{metric}")
+    tooltip = [
+        alt.Tooltip("when:N", title=translate(fmt.language, "column.day")),
+        alt.Tooltip("shown:N", title=name),
+        alt.Tooltip("how_many:N", title=translate(fmt.language, "metric.runs")),
+    ]
+    if metric in UNSURE:
+        data = data.with_columns(
+            (base[f"{column}_p05"] / divisor).alias("low"),
+            (base[f"{column}_p95"] / divisor).alias("high"),
+            (base["from"] + (base["until"] - base["from"]) / 2).alias("mid"),
+            _interval_texts(base, column, write, fmt).alias("interval"),
+        )
+        tooltip.insert(
+            2, alt.Tooltip("interval:N", title=translate(fmt.language, f"interval.{metric}"))
+        )
     scale, axis = days
     if not is_last:
         axis = alt.Axis(title=None, labels=False, ticks=False, grid=False)
-    return (
-        alt.Chart(
-            data, title=alt.Title(f"{name} ({unit})", anchor="start", frame="group", fontSize=13)
-        )
-        .mark_rect(color=METRIC_COLOUR[metric])
-        .encode(
-            x=alt.X("from:T", scale=scale, axis=axis),
-            x2="until:T",
-            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=3, minExtent=38)),
-            y2=alt.datum(0),
-            tooltip=[
-                alt.Tooltip("when:N", title=translate(fmt.language, "column.day")),
-                alt.Tooltip("shown:N", title=name),
-                alt.Tooltip("how_many:N", title=translate(fmt.language, "metric.runs")),
-            ],
-        )
-        .properties(height=92, width="container")
+    title = alt.Title(f"{name} ({unit})", anchor="start", frame="group", fontSize=13)
+    chart = alt.Chart(data).encode(tooltip=tooltip)
+    panel = chart.mark_rect(color=METRIC_COLOUR[metric]).encode(
+        x=alt.X("from:T", scale=scale, axis=axis),
+        x2="until:T",
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=3, minExtent=38)),
+        y2=alt.datum(0),
     )
+    if metric in UNSURE:
+        whiskers = chart.mark_rule(color=WHISKER, strokeWidth=1.4).encode(
+            x=alt.X("mid:T", scale=scale, axis=axis), y=alt.Y("low:Q", title=None), y2="high:Q"
+        )
+        panel = alt.layer(panel, whiskers)
+    return panel.properties(height=92, width="container", title=title)
 
 
 def _day_axis(first: datetime, last: datetime, grain: str = "day") -> tuple[Any, Any]:
@@ -186,7 +199,11 @@ def breakdown(frame: pl.DataFrame, metric: str, currency: str | None, fmt: Forma
         pl.col(column).cast(pl.Float64).fill_null(0.0).alias("value"),
         _texts(frame[column], metric_text(fmt, metric, currency)).alias("shown"),
         _texts(frame["facility_energy_kwh"], fmt.energy).alias("energy"),
+        _interval_texts(frame, "facility_energy_kwh", fmt.energy, fmt).alias("energy_interval"),
         _texts(frame["emissions_location_g_co2e"], fmt.mass).alias("emissions"),
+        _interval_texts(frame, "emissions_location_g_co2e", fmt.mass, fmt).alias(
+            "emissions_interval"
+        ),
         _texts(frame["effective_cost"], lambda v: fmt.money(v, currency)).alias("cost"),
         _texts(frame["runs"], fmt.count).alias("how_many"),
         _texts(frame["measured_energy_ratio"], fmt.ratio).alias("measured"),
@@ -196,7 +213,9 @@ def breakdown(frame: pl.DataFrame, metric: str, currency: str | None, fmt: Forma
         alt.Tooltip(f"{field}:N", title=translate(language, title))
         for field, title in {
             "energy": "metric.energy",
+            "energy_interval": "interval.energy",
             "emissions": "metric.emissions",
+            "emissions_interval": "interval.emissions",
             "cost": "metric.cost",
             "how_many": "metric.runs",
             "measured": "tile.measured",
@@ -293,7 +312,9 @@ def scatter(frame: pl.DataFrame, currency: str | None, fmt: Formatter) -> Any:
         .alias("outcome"),
         (pl.col("status") == "succeeded").fill_null(value=False).alias("is_success"),
         _texts(frame["facility_energy_kwh"], fmt.energy).alias("energy"),
+        _interval_texts(frame, "facility_energy_kwh", fmt.energy, fmt).alias("energy_interval"),
         _texts(frame["emissions_location_g_co2e"], fmt.mass).alias("mass"),
+        _interval_texts(frame, "emissions_location_g_co2e", fmt.mass, fmt).alias("mass_interval"),
         _texts(frame["effective_cost"], lambda v: fmt.money(v, currency)).alias("cost"),
         _texts(frame["energy_method"], lambda m: value_label(language, "rung", m)).alias("method"),
     )
@@ -333,7 +354,9 @@ def scatter(frame: pl.DataFrame, currency: str | None, fmt: Formatter) -> Any:
                 alt.Tooltip("run_id:N", title=translate(language, "column.run")),
                 alt.Tooltip("cost:N", title=title["column.cost.title"]),
                 alt.Tooltip("mass:N", title=title["column.emissions.title"]),
+                alt.Tooltip("mass_interval:N", title=translate(language, "interval.emissions")),
                 alt.Tooltip("energy:N", title=translate(language, "column.energy.title")),
+                alt.Tooltip("energy_interval:N", title=translate(language, "interval.energy")),
                 alt.Tooltip("method:N", title=translate(language, "column.method")),
             ],
         )
@@ -600,6 +623,15 @@ def rows_per_day(frame: pl.DataFrame, fmt: Formatter) -> Any:
 def _span(days: pl.Series) -> tuple[datetime, datetime]:
     values: list[datetime] = days.drop_nulls().to_list()
     return min(values), max(values) + timedelta(days=1)
+
+
+def _interval_texts(
+    frame: pl.DataFrame, column: str, write: Callable[[Any], str], fmt: Formatter
+) -> pl.Series:
+    bounds = frame.select(f"{column}_p05", f"{column}_p95").iter_rows()
+    texts = [fmt.interval(write(low), write(high)) if low is not None else fmt.unknown()
+             for low, high in bounds]  # fmt: skip
+    return pl.Series(f"{column}_interval", texts, dtype=pl.String)
 
 
 def _texts(column: pl.Series, write: Callable[[Any], str]) -> pl.Series:

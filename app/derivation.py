@@ -318,6 +318,60 @@ def cost(context: state.Context, run: Row) -> None:
         st.caption(ui.plain(origin))
 
 
+def uncertainty(context: state.Context, run: Row, sources: pl.DataFrame) -> None:
+    """The intervals, and each source of error with its share of the variance."""
+    fmt, text = context.format, context.text
+    with st.container(border=True):
+        st.markdown(f"**5 · {text('run.step.uncertainty')}**")
+        if sources.is_empty():
+            st.markdown(text("no_interval"))
+            return
+        for metric, column, write in (
+            ("energy", "facility_energy_kwh", fmt.energy),
+            ("emissions", "emissions_location_g_co2e", fmt.mass),
+        ):
+            low, high = run[f"{column}_p05"], run[f"{column}_p95"]
+            if low is not None:
+                interval = fmt.interval(write(low), write(high))
+                told = text(f"run.step.uncertainty.{metric}", figure=write(run[column]))
+                st.markdown(f"{told} {text('interval_90', interval=interval)}")
+        rows = sources.to_dicts()
+        st.table(
+            pl.DataFrame(
+                {
+                    text("column.source_of_error"): [_source_of_error(context, r) for r in rows],
+                    text("column.energy_variance"): [
+                        fmt.ratio(row["energy_variance_ratio"]) for row in rows
+                    ],
+                    text("column.emissions_variance"): [
+                        fmt.ratio(row["emissions_variance_ratio"]) for row in rows
+                    ],
+                    text("column.log_sd"): [fmt.number(row["log_sd"], 2) for row in rows],
+                    text("column.log_sd_source"): [
+                        ": ".join(
+                            part
+                            for part in (
+                                context.label("log_sd", row["log_sd_source"]),
+                                row["log_sd_note"],
+                            )
+                            if part
+                        )
+                        for row in rows
+                    ],
+                }
+            ),
+            border="horizontal",
+            hide_index=True,
+        )
+        st.caption(text("run.step.uncertainty.caption"))
+
+
+def _source_of_error(context: state.Context, source: Row) -> str:
+    kind = source["source_kind"]
+    name = source["source_key"].removeprefix(f"{kind}:")
+    return ui.plain(f"{context.label('source_of_error', kind)} · {name}")
+
+
 def _step(
     context: state.Context,
     run: Row,

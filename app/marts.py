@@ -42,7 +42,9 @@ MARTS: dict[str, dict[str, str]] = {
             ended_at_utc timestamp, duration_s double, facility_energy_kwh double,
             is_wasted boolean""",
         "fct_run_uncertainty": """
-            run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double""",
+            run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double,
+            source_kind varchar, factor_key varchar, log_sd double, energy_variance_ratio double,
+            emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar""",
         "fct_run_hours": """
             run_id varchar, hour_start_utc timestamp, fraction_of_run double,
             facility_energy_kwh double, grid_intensity_g_per_kwh double, factor_resolution varchar,
@@ -164,6 +166,15 @@ _FILTERED_VIEWS = (
 )
 
 
+# Bounds of the 90 % interval of a total whose median and variance are known; zero is certain.
+_BOUNDS = (
+    "create macro p05(total, variance) as case when total = 0 then 0.0 else "
+    "total * exp(-1.645 * sqrt(ln(1 + variance / (total * total)))) end",
+    "create macro p95(total, variance) as case when total = 0 then 0.0 else "
+    "total * exp(1.645 * sqrt(ln(1 + variance / (total * total)))) end",
+)
+
+
 def open_marts(folder: Path, filters: Filters | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with one view per mart, and the filtered views if filters are given.
 
@@ -175,6 +186,8 @@ def open_marts(folder: Path, filters: Filters | None = None) -> duckdb.DuckDBPyC
     con.execute("set timezone = 'UTC'")
     for mart, columns in MARTS.items():
         _create_view(con, folder, mart, columns)
+    for bound in _BOUNDS:
+        con.execute(bound)
     if filters is not None:
         con.execute("set variable from_utc = $1::timestamp", [filters.from_utc])
         con.execute("set variable to_utc = $1::timestamp", [filters.to_utc])

@@ -175,158 +175,195 @@ def costs(con: Connection) -> pl.DataFrame:
     )
 
 
-def interval(con: Connection) -> pl.DataFrame:
-    """The 90 % interval of the period's totals. One row, null where a run has no uncertainty.
-
-    Each source of error moves its rows together and the sources are independent:
-    Var = sum over sources of (sum over runs of sigma)^2, s = sqrt(ln(1 + Var / x^2)),
-    P05 and P95 = x * exp(-/+ 1.645 s). P95s are never added.
-    """
-    return _ask(
-        con,
-        """
-        with
-            by_source as (
+# CTEs: the 90 % interval of each group of `grouped_runs` (run_id, group_key and the two figures).
+# A source of error moves its rows together and sources are independent, so the variance of a total
+# is the sum over sources of (sum over runs of sigma)^2; bounds are never added. Null where a run
+# has a figure but no source of error.
+_INTERVALS = """
+            sources_summed as (
                 select
+                    group_key,
                     source_key,
                     sum(sigma_kwh) as sigma_kwh,
                     sum(sigma_g_co2e) as sigma_g_co2e
-                from fct_run_uncertainty
-                where run_id in (select run_id from runs)
-                group by source_key
+                from grouped_runs
+                join fct_run_uncertainty using (run_id)
+                group by all
             ),
 
-            variance as (
+            variances as (
                 select
-                    sum(sigma_kwh * sigma_kwh) as energy, sum(sigma_g_co2e * sigma_g_co2e) as co2e
-                from by_source
+                    group_key,
+                    sum(sigma_kwh * sigma_kwh) as energy_variance,
+                    sum(sigma_g_co2e * sigma_g_co2e) as emissions_variance
+                from sources_summed
+                group by group_key
             ),
 
-            covered as (
+            group_totals as (
                 select
+                    group_key,
                     sum(facility_energy_kwh) as kwh,
                     sum(emissions_location_g_co2e) as g_co2e,
-                    bool_and(
-                        facility_energy_kwh is null
-                        or run_id in (
+                    count_if(
+                        facility_energy_kwh > 0
+                        and run_id not in (
                             select run_id from fct_run_uncertainty where sigma_kwh is not null
                         )
-                    ) as energy_is_covered,
-                    bool_and(
-                        emissions_location_g_co2e is null
-                        or run_id in (
+                    ) = 0 as is_energy_covered,
+                    count_if(
+                        emissions_location_g_co2e > 0
+                        and run_id not in (
                             select run_id from fct_run_uncertainty where sigma_g_co2e is not null
                         )
-                    ) as co2e_is_covered
-                from runs
+                    ) = 0 as is_co2e_covered
+                from grouped_runs
+                group by group_key
             ),
 
-            spread as (
+            intervals as (
                 select
-                    kwh,
-                    g_co2e,
-                    case
-                        when energy_is_covered and kwh > 0 then sqrt(ln(1 + energy / (kwh * kwh)))
-                    end as s_kwh,
-                    case
-                        when co2e_is_covered and g_co2e > 0
-                        then sqrt(ln(1 + co2e / (g_co2e * g_co2e)))
-                    end as s_g
-                from covered
-                cross join variance
+                    group_key,
+                    case when is_energy_covered then p05(kwh, energy_variance) end
+                        as facility_energy_kwh_p05,
+                    case when is_energy_covered then p95(kwh, energy_variance) end
+                        as facility_energy_kwh_p95,
+                    case when is_co2e_covered then p05(g_co2e, emissions_variance) end
+                        as emissions_location_g_co2e_p05,
+                    case when is_co2e_covered then p95(g_co2e, emissions_variance) end
+                        as emissions_location_g_co2e_p95
+                from group_totals
+                left join variances using (group_key)
             )
+"""
 
+
+def interval(con: Connection) -> pl.DataFrame:
+    """The 90 % interval of the period's totals. At most one row, null where a run has none."""
+    return _ask(
+        con,
+        f"""
+        with grouped_runs as (select *, 'all' as group_key from runs), {_INTERVALS}
         select
-            kwh * exp(-1.645 * s_kwh) as facility_energy_kwh_p05,
-            kwh * exp(1.645 * s_kwh) as facility_energy_kwh_p95,
-            g_co2e * exp(-1.645 * s_g) as emissions_location_g_co2e_p05,
-            g_co2e * exp(1.645 * s_g) as emissions_location_g_co2e_p95
-        from spread
-        """,
+            facility_energy_kwh_p05,
+            facility_energy_kwh_p95,
+            emissions_location_g_co2e_p05,
+            emissions_location_g_co2e_p95
+        from (select 'all' as group_key)
+        left join intervals using (group_key)
+        """,  # noqa: S608  (constants of this file)
     )
 
 
 def over_time(con: Connection, grain: Grain) -> pl.DataFrame:
-    """Sums per day, week or month of the runs' start. Only the main currency's cost is counted."""
+    """Sums per day, week or month of the runs' start, with the interval of energy and emissions.
+    Only the main currency's cost is counted."""
     return _ask(
         con,
-        """
-        with main_currency as (select mode(cost_currency) as cost_currency from runs)
+        f"""
+        with
+            main_currency as (select mode(cost_currency) as cost_currency from runs),
 
-        select
-            date_trunc($grain, at_utc)::timestamp as at_utc,
-            count(*) as runs,
-            sum(facility_energy_kwh) as facility_energy_kwh,
-            sum(emissions_location_g_co2e) as emissions_location_g_co2e,
-            sum(effective_cost) filter (
-                where runs.cost_currency = main_currency.cost_currency
-            ) as effective_cost
-        from runs
-        cross join main_currency
-        group by all
+            grouped_runs as (
+                select *, date_trunc($grain, at_utc)::timestamp as group_key from runs
+            ),
+
+            {_INTERVALS},
+
+            summed as (
+                select
+                    group_key,
+                    count(*) as runs,
+                    sum(facility_energy_kwh) as facility_energy_kwh,
+                    sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+                    sum(effective_cost) filter (
+                        where grouped_runs.cost_currency = main_currency.cost_currency
+                    ) as effective_cost
+                from grouped_runs
+                cross join main_currency
+                group by group_key
+            )
+
+        select group_key as at_utc, * exclude (group_key)
+        from summed
+        join intervals using (group_key)
         order by at_utc
-        """,
+        """,  # noqa: S608  (constants of this file)
         grain=grain,
     )
 
 
 def breakdown(con: Connection, dimension: Dimension, sort: str, limit: int = 8) -> pl.DataFrame:
-    """Sums per team, model or region, the largest first; the tail is one row, name = null and
-    is_other. `sort` is one of energy | emissions | cost | runs."""
+    """Sums per team, model or region, the largest first, with the interval of energy and emissions.
+
+    The tail is one row, name = null and is_other. `sort` is energy | emissions | cost | runs.
+    """
     return _ask(
         con,
-        """
+        f"""
         with
             main_currency as (select mode(cost_currency) as cost_currency from runs),
 
-            summed as (
+            named_runs as (
                 select
+                    runs.* exclude (cost_currency),
                     case $dimension
                         when 'team' then team
                         when 'model_name' then model_name
                         when 'region' then region
                     end as name,
-                    count(*) as runs,
-                    sum(facility_energy_kwh) as facility_energy_kwh,
-                    sum(emissions_location_g_co2e) as emissions_location_g_co2e,
-                    sum(effective_cost) filter (
-                        where runs.cost_currency = main_currency.cost_currency
-                    ) as effective_cost,
-                    sum(facility_energy_kwh * measured_energy_ratio) as measured_kwh
+                    case
+                        when runs.cost_currency = main_currency.cost_currency then effective_cost
+                    end as main_cost
                 from runs
                 cross join main_currency
-                group by 1
             ),
 
-            ranked as (
+            names_ranked as (
                 select
-                    *,
+                    name,
                     row_number() over (
                         order by
                             case $sort
-                                when 'energy' then facility_energy_kwh
-                                when 'emissions' then emissions_location_g_co2e
-                                when 'cost' then effective_cost
-                                else runs
+                                when 'energy' then sum(facility_energy_kwh)
+                                when 'emissions' then sum(emissions_location_g_co2e)
+                                when 'cost' then sum(main_cost)
+                                else count(*)
                             end desc nulls last,
                             name
                     ) as place
-                from summed
+                from named_runs
+                group by name
+            ),
+
+            grouped_runs as (
+                select named_runs.*, least(names_ranked.place, $limit + 1) as group_key
+                from named_runs
+                join names_ranked on named_runs.name is not distinct from names_ranked.name
+            ),
+
+            {_INTERVALS},
+
+            summed as (
+                select
+                    group_key,
+                    case when group_key <= $limit then any_value(name) end as name,
+                    group_key > $limit as is_other,
+                    count(*) as runs,
+                    sum(facility_energy_kwh) as facility_energy_kwh,
+                    sum(emissions_location_g_co2e) as emissions_location_g_co2e,
+                    sum(main_cost) as effective_cost,
+                    sum(facility_energy_kwh * measured_energy_ratio)
+                    / nullif(sum(facility_energy_kwh), 0) as measured_energy_ratio
+                from grouped_runs
+                group by group_key
             )
 
-        select
-            case when place <= $limit then name end as name,
-            place > $limit as is_other,
-            sum(runs)::bigint as runs,
-            sum(facility_energy_kwh) as facility_energy_kwh,
-            sum(emissions_location_g_co2e) as emissions_location_g_co2e,
-            sum(effective_cost) as effective_cost,
-            sum(measured_kwh) / nullif(sum(facility_energy_kwh), 0) as measured_energy_ratio,
-            min(place) as place
-        from ranked
-        group by all
+        select group_key as place, * exclude (group_key)
+        from summed
+        join intervals using (group_key)
         order by place
-        """,
+        """,  # noqa: S608  (constants of this file)
         dimension=dimension,
         sort=sort,
         limit=limit,
@@ -421,8 +458,11 @@ def list_runs(
         """
         select
             run_id, job_name, model_name, team, project, owner, region, status, started_at_utc,
-            duration_s, facility_energy_kwh, emissions_location_g_co2e / 1000 as emissions_kg_co2e,
-            effective_cost, cost_currency, energy_method, factor_resolution, cost_method
+            duration_s, facility_energy_kwh, facility_energy_kwh_p05, facility_energy_kwh_p95,
+            emissions_location_g_co2e / 1000 as emissions_kg_co2e,
+            emissions_location_g_co2e_p05 / 1000 as emissions_kg_co2e_p05,
+            emissions_location_g_co2e_p95 / 1000 as emissions_kg_co2e_p95, effective_cost,
+            cost_currency, energy_method, factor_resolution, cost_method
         from runs
         order by
             $direction
@@ -453,7 +493,9 @@ def scatter(con: Connection, limit: int = 2000) -> pl.DataFrame:
 
         select
             run_id, job_name, model_name, team, status, energy_method, facility_energy_kwh,
-            emissions_location_g_co2e, effective_cost, runs.cost_currency
+            facility_energy_kwh_p05, facility_energy_kwh_p95, emissions_location_g_co2e,
+            emissions_location_g_co2e_p05, emissions_location_g_co2e_p95, effective_cost,
+            runs.cost_currency
         from runs
         join main_currency using (cost_currency)
         where effective_cost > 0 and emissions_location_g_co2e > 0
@@ -513,6 +555,21 @@ def run_inputs(con: Connection, run_id: str) -> pl.DataFrame:
         left join fct_run_energy_components using (run_id, component)
         where run_id = $run_id
         order by attempt, fct_run_energy_inputs.it_energy_kwh desc nulls last, component
+        """,
+        run_id=run_id,
+    )
+
+
+def run_sources_of_error(con: Connection, run_id: str) -> pl.DataFrame:
+    """What makes the run's energy and emissions unsure, the largest share of the variance first."""
+    return _ask(
+        con,
+        """
+        select *
+        from fct_run_uncertainty
+        where run_id = $run_id
+        order by
+            coalesce(emissions_variance_ratio, energy_variance_ratio) desc nulls last, source_key
         """,
         run_id=run_id,
     )

@@ -16,6 +16,86 @@ where started_at_utc is not null
 group by all
 order by month_start_utc, emissions_location_kg_co2e desc nulls last;
 
+-- %% How sure the months of a team are
+-- The 90 % interval of a total, for any filter: add up sigma within each source of error (its rows
+-- are wrong together), then the squares over the sources (they are independent). Never add bounds.
+with
+    months as (
+        select
+            run_id,
+            coalesce(team, '(unknown)') as team,
+            date_trunc('month', started_at_utc) as month_start_utc,
+            facility_energy_kwh,
+            emissions_location_g_co2e
+        from fct_runs
+        where started_at_utc is not null  -- any filter of runs goes here
+    ),
+    sources as (
+        select
+            team,
+            month_start_utc,
+            source_key,
+            sum(sigma_kwh) as sigma_kwh,
+            sum(sigma_g_co2e) as sigma_g_co2e
+        from months
+        inner join fct_run_uncertainty using (run_id)
+        group by all
+    ),
+    variances as (
+        select
+            team,
+            month_start_utc,
+            sum(sigma_kwh * sigma_kwh) as energy_variance,
+            sum(sigma_g_co2e * sigma_g_co2e) as emissions_variance
+        from sources
+        group by all
+    ),
+    totals as (
+        select
+            team,
+            month_start_utc,
+            sum(facility_energy_kwh) as kwh,
+            sum(emissions_location_g_co2e) as g_co2e
+        from months
+        group by all
+    ),
+    log_sds as (
+        select
+            *,
+            sqrt(ln(1 + energy_variance / nullif(kwh * kwh, 0))) as energy_log_sd,
+            sqrt(ln(1 + emissions_variance / nullif(g_co2e * g_co2e, 0))) as emissions_log_sd
+        from totals
+        inner join variances using (team, month_start_utc)
+    )
+select
+    team,
+    month_start_utc,
+    kwh as facility_energy_kwh,
+    kwh * exp(-1.645 * energy_log_sd) as facility_energy_kwh_p05,
+    kwh * exp(1.645 * energy_log_sd) as facility_energy_kwh_p95,
+    g_co2e / 1000 as emissions_location_kg_co2e,
+    g_co2e / 1000 * exp(-1.645 * emissions_log_sd) as emissions_location_kg_co2e_p05,
+    g_co2e / 1000 * exp(1.645 * emissions_log_sd) as emissions_location_kg_co2e_p95
+from log_sds
+order by month_start_utc, team;
+
+-- %% What makes us unsure
+-- Which measurement or factor would make the numbers surer: each source of error, its reach, and
+-- whether anybody measured how sure it is.
+select
+    source_kind,
+    source_key,
+    any_value(log_sd) as log_sd,
+    any_value(log_sd_source) as log_sd_source,
+    count(*) as runs,
+    sum(sigma_kwh) as sigma_kwh,
+    sum(sigma_g_co2e) as sigma_g_co2e,
+    pow(sum(sigma_g_co2e), 2) / sum(pow(sum(sigma_g_co2e), 2)) over () as emissions_variance_ratio
+from fct_run_uncertainty
+group by all
+order by emissions_variance_ratio desc nulls last, source_key
+limit 20;
+
 -- %% Coverage by source
 -- How many runs have energy, emissions and a cost at all: read this before any total.
 select

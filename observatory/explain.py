@@ -64,6 +64,8 @@ class Derivation:
     inputs: list[Row]
     steps: list[Step]
     totals: Row
+    # Sources of error, the one with the largest share of the variance first.
+    uncertainty: list[Row] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)  # a sentence per figure that is not known
 
     def to_json(self) -> dict[str, Any]:
@@ -113,6 +115,8 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
     inputs.sort(key=lambda row: (row["attempt"], row["component"]))
     _label(inputs, "component")
     _label(embodied, "part")
+    sources = _of_run(connection, "fct_run_uncertainty", run_id)
+    sources.sort(key=lambda row: (*(-(row[share] or 0.0) for share in _SHARES), row["source_key"]))
     steps = [
         *_energy_steps(run, inputs),
         *_facility_steps(run),
@@ -129,6 +133,7 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
         inputs=inputs,
         steps=steps,
         totals={name: run.get(name) for name in _FIGURES if name in run},
+        uncertainty=sources,
         unknown=list(_unknown(run, inputs, embodied)),
     )
 
@@ -147,6 +152,7 @@ _FIGURES = (
     "effective_cost",
     "cost_currency",
 )
+_SHARES = ("emissions_variance_ratio", "energy_variance_ratio")
 
 
 def _of_run(connection: duckdb.DuckDBPyConnection, mart: str, run_id: str) -> list[Row]:
@@ -538,9 +544,32 @@ def as_text(derivation: Derivation) -> str:
         lines.append(f"    {step.origin if step.origin != said else '(the same)'}")
         said = step.origin
         lines.extend(f"    {text}" for text in _input_lines(labelled.get(step.name)))
+    if derivation.uncertainty:
+        lines += ["", "HOW SURE", *_uncertainty_lines(derivation)]
     if derivation.unknown:
         lines += ["", "NOT KNOWN", *derivation.unknown]
     return "\n".join(lines)
+
+
+def _uncertainty_lines(derivation: Derivation) -> Iterator[str]:
+    """The intervals, then each source of error: its share of either variance, how sure it is."""
+    for name, unit in (("facility_energy_kwh", "kWh"), ("emissions_location_g_co2e", "gCO2e")):
+        low, value, high = (derivation.totals.get(f"{name}{end}") for end in ("_p05", "", "_p95"))
+        if low is not None and value is not None and high is not None:
+            yield (
+                f"{name} = {_rounded(value)} {unit}, 90 % interval {_rounded(low)} to "
+                f"{_rounded(high)} {unit}"
+            )
+    yield "share of the variance of: emissions   energy"
+    for source in derivation.uncertainty:
+        emissions, energy = (_share(source[share]) for share in _SHARES)
+        origin = _sentence(source["log_sd_source"], source["log_sd_note"])
+        yield f"{emissions:>34}  {energy:>7}   {source['source_key']}"
+        yield f"{'':>46}log-sd {source['log_sd']:.6g}: {origin}"
+
+
+def _share(ratio: float | None) -> str:
+    return "unknown" if ratio is None else f"{ratio:.1%}"
 
 
 def _subject(name: str) -> str:

@@ -52,6 +52,7 @@ derivation.energy(context, run, context.ask(queries.run_inputs, run_id))
 derivation.facility(context, run)
 derivation.emissions(context, run)
 derivation.cost(context, run)
+derivation.uncertainty(context, run, context.ask(queries.run_sources_of_error, run_id))
 
 st.subheader(context.text("run.history"))
 history = context.ask(queries.job_history, run_id)

@@ -49,7 +49,9 @@ CONTRACT: dict[str, str] = {
         ended_at_utc timestamp, duration_s double, facility_energy_kwh double,
         is_wasted boolean""",
     "fct_run_uncertainty": """
-        run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double""",
+        run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double,
+        source_kind varchar, factor_key varchar, log_sd double, energy_variance_ratio double,
+        emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar""",
     "fct_run_hours": """
         run_id varchar, hour_start_utc timestamp, fraction_of_run double,
         facility_energy_kwh double, grid_intensity_g_per_kwh double, factor_resolution varchar,
@@ -256,11 +258,17 @@ SMALL: dict[str, list[Row]] = {
          "is_wasted": False},
     ],
     "fct_run_uncertainty": [
-        {"run_id": run_id, "source_key": key, "sigma_kwh": kwh, "sigma_g_co2e": grams}
-        for run_id, key, kwh, grams in [
-            ("r1", "meter", 0.12, 6.0), ("r2", "model:A100", 3.6, 180.0),
-            ("r3", "model:A100", 0.6, 240.0), ("r5", "model:A100", 1.2, 60.0),
-            ("r1", "zone:FR", 0.0, 30.0), ("r2", "zone:FR", 0.0, 90.0),
+        {"run_id": run_id, "source_key": f"{kind}:{key}", "sigma_kwh": kwh, "sigma_g_co2e": grams,
+         "source_kind": kind, "factor_key": key, "log_sd": log_sd, "energy_variance_ratio": energy,
+         "emissions_variance_ratio": emissions, "log_sd_source": "expert judgement",
+         "log_sd_note": "a note" if kind == "energy" else None}
+        for run_id, kind, key, kwh, grams, log_sd, energy, emissions in [
+            ("r1", "energy", "meter", 0.12, 6.0, 0.01, 1.0, 36 / 936),
+            ("r2", "energy", "model:A100", 3.6, 180.0, 0.1, 1.0, 0.8),
+            ("r3", "energy", "model:A100", 0.6, 240.0, 0.1, 1.0, 1.0),
+            ("r5", "energy", "model:A100", 1.2, 60.0, 0.1, 1.0, 1.0),
+            ("r1", "intensity", "FR", 0.0, 30.0, 0.05, 0.0, 900 / 936),
+            ("r2", "intensity", "FR", 0.0, 90.0, 0.05, 0.0, 0.2),
         ]
     ],
     "fct_run_hours": [
@@ -407,7 +415,10 @@ def rich(days: int = 75) -> dict[str, list[Row]]:
                 run["emissions_location_g_co2e_p05"] = run["emissions_location_g_co2e"] * 0.75
                 run["emissions_location_g_co2e_p95"] = run["emissions_location_g_co2e"] * 1.33
                 sigma.append({
-                    "run_id": run_id, "source_key": f"power:{hardware}",
+                    "run_id": run_id, "source_key": f"energy:allocation:cpu:{hardware}",
+                    "source_kind": "energy", "factor_key": "allocation:cpu", "log_sd": 0.15,
+                    "energy_variance_ratio": 1.0, "emissions_variance_ratio": 1.0,
+                    "log_sd_source": "expert judgement",
                     "sigma_kwh": run["facility_energy_kwh"] * 0.15,
                     "sigma_g_co2e": run["emissions_location_g_co2e"] * 0.15,
                 })  # fmt: skip

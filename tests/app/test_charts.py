@@ -51,6 +51,22 @@ def test_tooltips_are_written_with_units(con: duckdb.DuckDBPyConnection) -> None
     assert rows[2]["shown"] == "unknown" and rows[2]["label"] == "unknown"
 
 
+def test_every_sum_of_energy_and_emissions_is_drawn_with_its_interval(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = drawn(charts.breakdown(queries.breakdown(con, "team", "energy"), "energy", "EUR", EN))
+    assert rows[0]["energy_interval"] == "52.6\u00a0kWh to 68.4\u00a0kWh"
+    assert rows[2]["energy_interval"] == "unknown"
+    series = queries.over_time(con, "month")
+    spec = charts.over_time(series, "month", PERIOD, "EUR", EN).to_dict()
+    for panel, metric in zip(spec["vconcat"][:2], ("energy", "emissions"), strict=True):
+        bars, whiskers = panel["layer"]
+        assert bars["mark"]["type"] == "rect" and whiskers["mark"]["type"] == "rule"
+        for row in spec["datasets"][panel["data"]["name"]]:
+            assert row["low"] < row["value"] < row["high"], metric
+    assert "layer" not in spec["vconcat"][2]  # money has no interval
+
+
 def test_the_mix_is_whole_and_ends_with_what_is_missing(con: duckdb.DuckDBPyConnection) -> None:
     energy = queries.method_mix(con).filter(pl.col("ladder") == "energy")
     spec = charts.mix(energy, "energy", EN).to_dict()
@@ -79,6 +95,9 @@ def test_log_axes_always_have_labels() -> None:
             "run_id": ["a", "b"], "job_name": ["j", None], "status": ["succeeded", None],
             "energy_method": ["measured", None], "facility_energy_kwh": [1.0, None],
             "emissions_location_g_co2e": [3000.0, 4000.0], "effective_cost": [20.0, 30.0],
+            "facility_energy_kwh_p05": [0.8, None], "facility_energy_kwh_p95": [1.2, None],
+            "emissions_location_g_co2e_p05": [2000.0, None],
+            "emissions_location_g_co2e_p95": [4000.0, None],
         }
     )  # fmt: skip
     axis = charts.scatter(frame, "EUR", EN).to_dict()["encoding"]["x"]["axis"]

@@ -105,6 +105,40 @@ def test_a_run_shows_its_derivation(open_page: Open) -> None:
     assert "11.0\u00a0kWh to 13.0\u00a0kWh" in helps["Energy, facility"]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_says_how_sure_it_is_and_why(open_page: Open, language: str) -> None:
+    app = open_page("small", "run", lang=language, run_id="r1")
+    texts = TEXTS[language]
+    said = written(app).replace("\u00a0", " ")
+    assert texts["run.step.uncertainty"] in said
+    energy = {"en": "11.0 kWh to 13.0 kWh", "fr": "11,0 kWh à 13,0 kWh"}[language]
+    assert texts["interval_90"].format(interval=energy) in said
+    (table,) = (table.value for table in app.table if texts["column.log_sd"] in table.value.columns)
+    # The largest share of the emissions' variance first: the grid, then the meter.
+    assert list(table[texts["column.source_of_error"]]) == [
+        f"{texts['source_of_error.intensity']} · FR",
+        f"{texts['source_of_error.energy']} · meter",
+    ]
+    assert [text[:2] for text in table[texts["column.emissions_variance"]]] == ["96", "3.".replace(
+        ".", "," if language == "fr" else "."
+    )]  # fmt: skip
+    words = texts["log_sd.expert judgement"]
+    assert list(table[texts["column.log_sd_source"]]) == [words, f"{words}: a note"]
+
+
+def test_a_run_without_sources_of_error_says_so(open_page: Open) -> None:
+    said = written(open_page("nulls", "run", lang="en", run_id="n1"))
+    assert TEXTS["en"]["no_interval"] in said
+
+
+def test_the_table_of_runs_has_intervals(open_page: Open) -> None:
+    app = open_page("small", "runs", lang="en")
+    (table,) = (frame.value for frame in app.dataframe if "job_name" in frame.value)
+    bounds = table.set_index("job_name")["facility_energy_kwh_bounds"]
+    assert "11.0 – 13.0" in bounds.to_list()
+    assert bounds.isna().loc["batch-score"]
+
+
 def test_a_filter_of_the_url_narrows_every_number(open_page: Open) -> None:
     app = open_page("small", lang="en", team="text")
     assert "**1 run** used **6.00\u00a0kWh**" in written(app)

@@ -75,6 +75,37 @@ def test_no_interval_where_a_run_has_no_uncertainty(tmp_path: Path) -> None:
         assert queries.interval(con).row(0) == (None, None, None, None)
 
 
+def test_each_group_has_its_own_interval(con: duckdb.DuckDBPyConnection) -> None:
+    vision = by(queries.breakdown(con, "team", "energy"), "name", "vision")
+    # r2 and r5 by one source, r1 by its meter.
+    s = math.sqrt(math.log(1 + ((3.6 + 1.2) ** 2 + 0.12**2) / 60**2))
+    assert vision["facility_energy_kwh_p05"] == pytest.approx(60 * math.exp(-1.645 * s))
+    assert vision["facility_energy_kwh_p95"] == pytest.approx(60 * math.exp(1.645 * s))
+    unknown = by(queries.breakdown(con, "team", "energy"), "name", None)
+    assert unknown["facility_energy_kwh_p95"] is None
+    # The tail is a group too.
+    text = by(queries.breakdown(con, "team", "energy", 1), "is_other", True)
+    s = math.sqrt(math.log(1 + (0.6 / 6) ** 2))
+    assert text["facility_energy_kwh_p95"] == pytest.approx(6 * math.exp(1.645 * s))
+
+    days = queries.over_time(con, "day")
+    r2 = by(days, "facility_energy_kwh", 36.0)
+    s = math.sqrt(math.log(1 + (180**2 + 90**2) / 1800**2))
+    assert r2["emissions_location_g_co2e_p95"] == pytest.approx(1800 * math.exp(1.645 * s))
+    # All days in one are the total again.
+    (month,) = queries.breakdown(con, "team", "energy", 0).to_dicts()
+    total = queries.interval(con).row(0, named=True)
+    assert {name: month[name] for name in total} == pytest.approx(total)
+
+
+def test_zero_is_certain(tmp_path: Path) -> None:
+    (run,) = (run for run in SMALL["fct_runs"] if run["run_id"] == "r1")
+    zero = run | {"facility_energy_kwh": 0.0, "emissions_location_g_co2e": 0.0}
+    folder = write_snapshot(tmp_path / "published", {"fct_runs": [zero]})
+    with open_marts(folder / "current", NOVEMBER) as con:
+        assert queries.interval(con).row(0) == (0.0, 0.0, 0.0, 0.0)
+
+
 def test_days_add_up_to_the_totals(con: duckdb.DuckDBPyConnection) -> None:
     days = queries.over_time(con, "day")
     assert days["at_utc"].dt.day().to_list() == [18, 19, 20, 21]

@@ -3,12 +3,16 @@
 import re
 import runpy
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from promises import ROOT
+
+from app import queries
+from app.marts import Filters, open_marts
 
 NOTEBOOK = runpy.run_path(str(ROOT / "notebooks" / "run.py"))
 CELLS: dict[str, str] = NOTEBOOK["cells"](NOTEBOOK["NOTEBOOK"].read_text())
@@ -42,6 +46,26 @@ def test_shares_of_energy_add_up_to_one(marts: duckdb.DuckDBPyConnection) -> Non
     at = names.index("share_of_it_energy_ratio")
     shares = [row[at] for row in result.fetchall() if row[at] is not None]
     assert sum(shares) == pytest.approx(1)
+
+
+def test_the_notebooks_interval_is_the_apps(published_demo: Path) -> None:
+    with NOTEBOOK["connect"](published_demo) as marts:
+        cursor = marts.execute(CELLS["How sure the months of a team are"])
+        names = [column[0] for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert len(rows) > 3
+    for row in rows:
+        start = row["month_start_utc"]
+        month = Filters(start, (start + timedelta(days=32)).replace(day=1), team=(row["team"],))
+        with open_marts(published_demo, month) as connection:
+            app = queries.interval(connection).row(0, named=True)
+        for bound in ("p05", "p95"):
+            column = f"facility_energy_kwh_{bound}"
+            assert row[column] == pytest.approx(app[column], rel=1e-9)
+            in_kg = row[f"emissions_location_kg_co2e_{bound}"]
+            assert in_kg * 1000 == pytest.approx(
+                app[f"emissions_location_g_co2e_{bound}"], rel=1e-9
+            )
 
 
 def test_the_exported_database_answers_the_same(

@@ -139,6 +139,21 @@ def test_the_command_prints_both_ways(
         assert step.expression in text
     for row in derivation.inputs:
         assert row["rungs_considered"] in text
+    assert "90 % interval" in text
+    for source in derivation.uncertainty:
+        assert source["source_key"] in text
+
+
+def test_the_sources_of_error_come_with_their_shares_largest_first(
+    derivations: list[explain.Derivation],
+) -> None:
+    for derivation in derivations:
+        if not derivation.totals["emissions_location_g_co2e"]:
+            continue
+        shares = [source["emissions_variance_ratio"] for source in derivation.uncertainty]
+        assert shares == sorted(shares, reverse=True)
+        assert math.isclose(sum(shares), 1, rel_tol=1e-9)
+        assert all(source["log_sd_source"] for source in derivation.uncertainty)
 
 
 def test_an_unknown_run_names_the_nearest(demo_data: Path) -> None:
