@@ -91,3 +91,11 @@
 {% macro last_known(column, event_rank) -%}
     max_by({{ column }}, case when {{ column }} is not null then {{ event_rank }} end)
 {%- endmacro %}
+
+{# How a host is known: its name within its region or site; null without a name. #}
+{% macro host_key(region, host_name) -%}
+    case
+        when {{ host_name }} is not null
+        then concat(coalesce({{ region }}, ''), '/', lower({{ host_name }}))
+    end
+{%- endmacro %}

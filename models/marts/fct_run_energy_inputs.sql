@@ -24,6 +24,7 @@ with
             power_basis,
             it_energy_kwh,
             measured_energy_kwh,
+            devices_energy_kwh,
             meter,
             covered_ratio,
             it_energy_arithmetic as arithmetic,

@@ -2,8 +2,11 @@
 
 import csv
 from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -66,8 +69,8 @@ def test_the_bill_in_the_mart_is_the_bill_in_the_file(marts: Any) -> None:
     }
 
 
-def printed_jobs() -> dict[str, dict[str, str]]:
-    """Allocation rows of the dump that was written with an unmistakable delimiter, by JobIDRaw."""
+def printed_rows() -> dict[str, dict[str, str]]:
+    """Rows of the dump that was written with an unmistakable delimiter, by JobIDRaw."""
     lines = (REAL / "slurm" / "sacct_delim_1f.txt").read_text().split("\n")
     header = lines[0].split("\x1f")
     rows: list[list[str]] = []
@@ -78,13 +81,14 @@ def printed_jobs() -> dict[str, dict[str, str]]:
             rows[-1].extend(parts[1:])
         elif line:
             rows.append(parts)
-    jobs = {}
-    for row in rows:
-        assert len(row) == len(header)
-        job = dict(zip(header, row, strict=True))
-        if "." not in job["JobIDRaw"]:
-            jobs[job["JobIDRaw"]] = job
-    return jobs
+    assert {len(row) for row in rows} == {len(header)}
+    printed = [dict(zip(header, row, strict=True)) for row in rows]
+    return {row["JobIDRaw"]: row for row in printed}
+
+
+def printed_jobs() -> dict[str, dict[str, str]]:
+    """The allocation rows among them."""
+    return {job_id: row for job_id, row in printed_rows().items() if "." not in job_id}
 
 
 def seconds(text: str) -> float:
@@ -133,3 +137,36 @@ def test_states_durations_and_cpu_times_are_what_sacct_printed(marts: Any) -> No
             assert run["duration_s"] > float(job["ElapsedRaw"]), job_id
     # Job 39 was requeued once; the dump with duplicates tells of both its attempts.
     assert requeued == 1
+
+
+def test_jobs_on_one_node_are_charged_its_energy_once(marts: Any) -> None:
+    """Slurm charged the node whole to each of the jobs that ran at a time."""
+    readings: dict[tuple[datetime, datetime], list[float]] = defaultdict(list)
+    # Job 39 before it was requeued: only the dump with duplicates tells.
+    start, end = (datetime.fromisoformat(f"2026-11-23T04:02:{s}") for s in (28, 31))
+    readings[start, end].append(932.0)
+    rows = printed_rows()
+    for job_id, job in printed_jobs().items():
+        batch = rows.get(f"{job_id}.batch", job)
+        energy_j = max(float(row["ConsumedEnergyRaw"] or 0) for row in (job, batch))
+        if energy_j > 0:
+            start, end = (datetime.fromisoformat(job[name]) for name in ("Start", "End"))
+            readings[start, end].append(energy_j)
+    apart = {
+        (start, end): mean(energies) / (end - start).total_seconds()
+        for (start, end), energies in readings.items()
+        if not any(s <= start and end <= e and (s, e) != (start, end) for s, e in readings)
+    }
+    moments = sorted({moment for interval in apart for moment in interval})
+    used_j = 0.0
+    for start, end in pairwise(moments):
+        powers = [power for (s, e), power in apart.items() if s <= start and end <= e]
+        used_j += mean(powers) * (end - start).total_seconds() if powers else 0.0
+    assert used_j < sum(map(sum, readings.values())) / 1.5  # jobs did overlap
+
+    (found,) = marts.rows(
+        "select sum(measured_energy_kwh) as kwh, count(measured_energy_kwh) as n"
+        " from fct_run_energy_inputs where meter = 'slurm_energy'"
+    )
+    assert found["kwh"] * 3.6e6 == pytest.approx(used_j, rel=1e-9)
+    assert found["n"] >= len(apart)

@@ -38,6 +38,7 @@ with
             cast(null as string) as meter,
             0.0 as covered_ratio,
             cast(null as double) as measured_energy_kwh,
+            cast(null as double) as devices_energy_kwh,
             'allocation' as modelled_method,
             greatest(server_energy_kwh - chip_energy_kwh, 0.0) as modelled_energy_kwh,
             case

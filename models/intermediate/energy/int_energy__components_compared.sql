@@ -26,6 +26,7 @@ with
 
             coalesce(measured.covered_ratio, 0.0) as covered_ratio,
             measured.measured_energy_kwh,
+            measured.devices_energy_kwh,
             candidates.energy_method as modelled_method,
             candidates.modelled_energy_kwh,
             candidates.modelled_arithmetic,

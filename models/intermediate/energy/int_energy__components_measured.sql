@@ -1,8 +1,17 @@
 -- What meters saw of each component. A wider boundary (facility before node before
--- component) wins where it covers as much of the attempt as the narrower ones. One row
--- per run, attempt and component.
+-- component) wins where it covers as much of the attempt as the narrower ones; so does
+-- the counter of several kinds of meters of the whole. One row per run,
+-- attempt and component.
 with
-    readings as (select * from {{ ref("int_energy__readings_once") }}),
+    readings as (
+        select
+            *,
+            -- Meters of the whole see the same joules, those of components each their
+            -- own.
+            case when component = 'all' then meter else 'components' end as instrument
+        from {{ ref("int_energy__readings_once") }}
+        where is_meter
+    ),
     resources as (select * from {{ ref("int_runs__resources") }}),
 
     components_metered as (
@@ -10,32 +19,28 @@ with
             run_id,
             attempt,
             boundary,
+            instrument,
             component,
             min(meter) as meter,
-            count(distinct concat(host_id, '/', device_id)) as devices_seen,
-            count(distinct host_id) as hosts_seen,
+            min(signal_rank) as signal_rank,
+            count(distinct device_key) as devices_seen,
+            greatest(count(distinct host_key), 1) as hosts_seen,
             {{ exact_sum("energy_kwh") }} as measured_energy_kwh,
-            {{ exact_sum("own_s") }} as metered_device_s
+            {{ exact_sum("device_energy_kwh") }} as devices_energy_kwh,
+            {{ exact_sum("metered_s") }} as metered_device_s
         from readings
-        group by run_id, attempt, boundary, component
+        group by run_id, attempt, boundary, instrument, component
     ),
 
     components_covered as (
         select
-            components_metered.run_id,
-            components_metered.attempt,
-            components_metered.boundary,
-            components_metered.component,
-            components_metered.meter,
-            components_metered.measured_energy_kwh,
+            components_metered.*,
             -- Device-seconds measured over device-seconds allocated. How many packages
             -- a machine has is known only from the machines that were seen.
             components_metered.metered_device_s / nullif(
                 resources.duration_hours
                 * 3600.0
                 * case
-                    when components_metered.meter = 'slurm_energy'
-                    then 1.0
                     when
                         components_metered.component = 'accelerator'
                         and resources.accelerators_per_instance > 0
@@ -64,21 +69,24 @@ with
         from components_covered
     ),
 
-    boundaries_ranked as (
+    instruments_ranked as (
         select
             run_id,
             attempt,
             boundary,
+            instrument,
             row_number() over (
                 partition by run_id, attempt
                 order by
                     case
                         when max(covered_ratio) >= 0.95 then 1.0 else max(covered_ratio)
                     end desc,
-                    case boundary when 'facility' then 1 when 'node' then 2 else 3 end
+                    case boundary when 'facility' then 1 when 'node' then 2 else 3 end,
+                    min(signal_rank),
+                    instrument
             ) as preference
         from components_capped
-        group by run_id, attempt, boundary
+        group by run_id, attempt, boundary, instrument
     ),
 
     final as (
@@ -91,14 +99,16 @@ with
             components_capped.meter,
 
             components_capped.measured_energy_kwh,
+            components_capped.devices_energy_kwh,
             components_capped.covered_ratio
         from components_capped
         inner join
-            boundaries_ranked
-            on components_capped.run_id = boundaries_ranked.run_id
-            and components_capped.attempt = boundaries_ranked.attempt
-            and components_capped.boundary = boundaries_ranked.boundary
-        where boundaries_ranked.preference = 1
+            instruments_ranked
+            on components_capped.run_id = instruments_ranked.run_id
+            and components_capped.attempt = instruments_ranked.attempt
+            and components_capped.boundary = instruments_ranked.boundary
+            and components_capped.instrument = instruments_ranked.instrument
+        where instruments_ranked.preference = 1
     )
 
 select *

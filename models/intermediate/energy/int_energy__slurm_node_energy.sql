@@ -1,54 +1,11 @@
--- Node energy that Slurm's plugin gave to a job which had its nodes to itself. Slurm
--- charges a node's whole energy to every job on it, so a shared node's figure says
--- nothing about one job. One row per run and attempt.
+-- Node energy that Slurm's plugin gave to a job, by node. Slurm charges a node's whole
+-- energy to every job on it: it is a reading of the node, not of the job. Of a job on
+-- several nodes only the sum is known, so each has the mean. One row per run, attempt
+-- and node; one without a host where no node is named.
 with
     attempts as (select * from {{ ref("int_runs__slurm_attempts") }}),
     accounting_rows as (select * from {{ ref("stg_slurm__accounting_rows") }}),
-
-    attempts_on_nodes as (
-        select
-            attempts.run_id,
-            attempts.attempt,
-            attempts.cluster_name,
-            attempts.started_at_utc,
-            {{ add_seconds("attempts.started_at_utc", "attempts.duration_s") }}
-            as stopped_at_utc,
-            node.node_name
-        from
-            (select * from attempts where duration_s > 0) as attempts
-            {{ unnested("attempts.nodes", "node", "node_name") }}
-    ),
-
-    attempts_beside_others as (
-        select
-            run_id,
-            attempt,
-            coalesce(
-                max(stopped_at_utc) over (
-                    partition by cluster_name, node_name
-                    order by started_at_utc, stopped_at_utc, run_id, attempt
-                    rows between unbounded preceding and 1 preceding
-                )
-                > started_at_utc,
-                false
-            )
-            or coalesce(
-                lead(started_at_utc) over (
-                    partition by cluster_name, node_name
-                    order by started_at_utc, stopped_at_utc, run_id, attempt
-                )
-                < stopped_at_utc,
-                false
-            ) as is_node_shared
-        from attempts_on_nodes
-    ),
-
-    attempts_alone as (
-        select run_id, attempt
-        from attempts_beside_others
-        group by run_id, attempt
-        having not max(is_node_shared)
-    ),
+    hosts as (select * from {{ ref("int_runs__hosts") }}),
 
     -- Energy of a batch-only job stands only in its .batch row; batch and steps
     -- overlap.
@@ -63,35 +20,47 @@ with
         group by cluster_name, job_id, started_at_utc
     ),
 
-    final as (
+    attempts_with_energy as (
         select
             attempts.run_id,
             attempts.attempt,
-
+            attempts.instance_count,
             attempts.started_at_utc as from_at_utc,
             {{ add_seconds("attempts.started_at_utc", "attempts.duration_s") }}
             as to_at_utc,
-
             greatest(
                 coalesce(attempts.allocation_energy_j, 0),
                 coalesce(batch_energy.batch_energy_j, 0)
-            )
-            / 3600000.0 as energy_kwh,
-            greatest(cardinality(attempts.nodes), 1) as node_count
+            ) as energy_j
         from attempts
-        inner join attempts_alone using (run_id, attempt)
         left join
             batch_energy
             on attempts.cluster_name = batch_energy.cluster_name
             and attempts.job_id = batch_energy.job_id
             and attempts.started_at_utc = batch_energy.started_at_utc
+        where attempts.duration_s > 0
+    ),
+
+    final as (
+        select
+            attempts_with_energy.run_id,
+            attempts_with_energy.attempt,
+            hosts.host_key,
+
+            from_at_utc,
+            to_at_utc,
+
+            energy_j / cast(coalesce(hosts.hosts, 1) as double) as energy_j,
+            -- Nodes that the row stands for.
+            case when hosts.hosts is null then instance_count else 1 end as nodes,
+            coalesce(hosts.hosts, 1) > 1 as is_mean_of_nodes
+        from attempts_with_energy
+        left join
+            hosts
+            on attempts_with_energy.run_id = hosts.run_id
+            and attempts_with_energy.attempt = hosts.attempt
         -- 0 J is what sacct prints where there is no plugin.
-        where
-            greatest(
-                coalesce(attempts.allocation_energy_j, 0),
-                coalesce(batch_energy.batch_energy_j, 0)
-            )
-            > 0
+        where energy_j > 0
     )
 
 select *

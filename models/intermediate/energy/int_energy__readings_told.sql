@@ -1,0 +1,71 @@
+-- Energy readings of run events and of Slurm's node plugin, one shape. A copy of an
+-- event brings none of its own. One row per reading.
+with
+    readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
+    events as (select * from {{ ref("int_runs__events_once") }}),
+    attempts as (select * from {{ ref("int_runs__attempts") }}),
+    hosts as (select * from {{ ref("int_runs__hosts") }}),
+    nodes as (select * from {{ ref("int_energy__slurm_node_energy") }}),
+
+    -- An attempt on one host alone need not say it with each reading.
+    sole_hosts as (
+        select run_id, attempt, max(host_key) as host_key
+        from hosts
+        group by run_id, attempt
+        having count(*) = 1
+    ),
+
+    final as (
+        select
+            readings.run_id,
+            readings.attempt,
+            readings.component,
+            readings.boundary,
+            coalesce(
+                sole_hosts.host_key,
+                {{ host_key("attempts.region", "readings.host_id") }}
+            ) as host_key,
+            lower(readings.device_id) as device_name,
+
+            readings.from_at_utc,
+            readings.to_at_utc,
+
+            coalesce(readings.meter, 'unnamed meter') as meter,
+            readings.energy_kwh * 3600000.0 as energy_j,
+            1 as devices,
+            false as is_mean_of_nodes
+        from readings
+        inner join
+            events
+            on readings.delivery_id = events.delivery_id
+            and readings.source_file = events.source_file
+            and readings.source_row = events.source_row
+        inner join
+            attempts
+            on readings.run_id = attempts.run_id
+            and readings.attempt = attempts.attempt
+        left join
+            sole_hosts
+            on readings.run_id = sole_hosts.run_id
+            and readings.attempt = sole_hosts.attempt
+        union all
+        select
+            run_id,
+            attempt,
+            'all' as component,
+            'node' as boundary,
+            host_key,
+            cast(null as string) as device_name,
+
+            from_at_utc,
+            to_at_utc,
+
+            'slurm_energy' as meter,
+            energy_j,
+            nodes as devices,
+            is_mean_of_nodes
+        from nodes
+    )
+
+select *
+from final
