@@ -1,7 +1,7 @@
 -- What meters saw of each component. A wider boundary (facility before node before
 -- component) wins where it covers as much of the attempt as the narrower ones; so does
--- the counter of several kinds of meters of the whole. One row per run,
--- attempt and component.
+-- the counter of several kinds of meters of the whole. One row per run, attempt and
+-- component.
 with
     readings as (
         select
