@@ -37,7 +37,7 @@ kind = "certificates"
 regions = ["lyra"]
 valid_from = 2026-10-01
 valid_to = 2026-11-01
-volume_kwh = 5.0
+volume_kwh = 0.4
 evidence = "cancelled 2026-11-10"
 
 [contracts.tariff]
@@ -198,7 +198,7 @@ def test_a_place_of_its_own_goes_before_its_zone(marts: Marts) -> None:
 def test_contracts_are_counted_up_to_their_volume_and_period(marts: Marts) -> None:
     hours = marts.rows("select * from fct_run_hours where run_id = 'covered' order by 2")
     in_period = sum(row["facility_energy_kwh"] for row in hours[:2])
-    share = 5.0 / in_period
+    share = 0.4 / in_period
     assert 0 < share < 1
     for i, row in enumerate(hours):
         location = row["emissions_location_g_co2e"]
@@ -206,7 +206,7 @@ def test_contracts_are_counted_up_to_their_volume_and_period(marts: Marts) -> No
             location * (1 - share) if i < 2 else location, rel=1e-9
         )
     (used,) = marts.rows("select * from fct_contract_use where contract_name = 'wind'")
-    assert used["covered_energy_kwh"] == pytest.approx(5.0, rel=1e-9)
+    assert used["covered_energy_kwh"] == pytest.approx(0.4, rel=1e-9)
     assert used["eligible_energy_kwh"] == pytest.approx(in_period, rel=1e-9)
 
 
