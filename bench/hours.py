@@ -1,4 +1,4 @@
-"""A year of runs split into hours and priced hourly, beside DuckDB's bare join of the same tables."""
+"""A year of runs split into hours and priced by the hour, beside DuckDB's bare join of the same."""
 
 import argparse
 import shutil
@@ -95,8 +95,7 @@ def land_runs(landing: Landing, runs: int, now: datetime) -> None:
         for first in range(0, runs, BATCH):
             last = min(first + BATCH, runs)
             sql = RUNS.format(first=first, last=last)
-            rows = pl.from_arrow(connection.execute(sql).arrow().read_all())
-            assert isinstance(rows, pl.DataFrame)
+            rows = pl.DataFrame(connection.sql(sql).to_arrow_table())
             deliver(landing, dataset, f"bench/{first}", rows, now)
 
 
