@@ -22,6 +22,7 @@ path = "events"
 
 [sources.intensity_file]
 path = "intensity"
+accounting = "lifecycle"
 
 [sites.lyra]
 grid_zone = "FR"
