@@ -14,7 +14,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ Progress = Callable[[int, int, str], None]
 
 DEFAULT_MEMORY_LIMIT = "75%"
 PROBLEMS_LISTED = 8
+PARSED = "partial_parse.msgpack"
 _MODELS = ("model", "seed", "snapshot")
 _dbt_lock = threading.Lock()
 
@@ -38,6 +39,7 @@ _dbt_lock = threading.Lock()
 class BuildResult:
     """What dbt did: its manifest, and the names of what passed, failed or warned."""
 
+    project: Path
     warehouse: Path  # where it was built
     home: Path  # where it will be
     manifest: Mapping[str, Any]
@@ -49,6 +51,7 @@ class BuildResult:
     warned_tests: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # a sentence per model or test that failed
     broken_models: list[str] = field(default_factory=list)
+    is_part: bool = False  # not the night's build of everything
 
     def raise_for_failure(self) -> None:
         """Raise BuildFailed or AuditFailed if anything did not succeed."""
@@ -65,10 +68,11 @@ class BuildResult:
         listed = "; ".join(self.problems[:PROBLEMS_LISTED])
         if (more := len(self.problems) - PROBLEMS_LISTED) > 0:
             listed += f"; and {more} more, in {dbt_folder(self.home) / 'logs' / 'dbt.log'}"
-        message = (
-            f"{' and '.join(counts)}, nothing was published: {listed}. "
-            f"The warehouse is kept as {failed_path(self.home)}"
-        )
+        outcome = kept = ""
+        if not self.is_part:
+            outcome = ", nothing was published"
+            kept = f". The warehouse is kept as {failed_path(self.home)}"
+        message = f"{' and '.join(counts)}{outcome}: {listed}{kept}"
         if self.broken_models:
             # What could not be built is the cause; its tests were skipped.
             error: ObservatoryError = BuildFailed(message)
@@ -127,11 +131,36 @@ def build(
         "--exclude-resource-type",
         "unit_test",
         "--vars",
-        json.dumps({"as_of": _sql_instant(as_of)}),
+        json.dumps({"as_of": sql_instant(as_of)}),
         *(["--full-refresh"] if full_refresh else []),
     ]
     invoke(arguments, settings, warehouse, project, progress)
-    return _read_result(warehouse, settings.paths.warehouse, target)
+    return _read_result(project, warehouse, settings.paths.warehouse, target)
+
+
+def build_again(
+    built: BuildResult, settings: Settings, as_of: datetime, models: Sequence[str]
+) -> None:
+    """Build and test some models of a build again, in its warehouse.
+
+    Raises BuildFailed or AuditFailed.
+    """
+    whole = dbt_folder(settings.paths.warehouse)
+    target = whole / "again"
+    target.mkdir(exist_ok=True)
+    # What dbt remembers of the project spares it reading all of it once more.
+    if (whole / PARSED).exists():
+        shutil.copyfile(whole / PARSED, target / PARSED)
+    (target / "run_results.json").unlink(missing_ok=True)
+    arguments = [
+        "build",
+        *("--select", *models),
+        *("--exclude-resource-type", "unit_test"),
+        *("--vars", json.dumps({"as_of": sql_instant(as_of)})),
+    ]
+    invoke(arguments, settings, built.warehouse, built.project, target=target)
+    part = replace(_read_result(built.project, built.warehouse, built.home, target), is_part=True)
+    part.raise_for_failure()
 
 
 def build_part(
@@ -142,12 +171,13 @@ def build_part(
     *,
     project: Path | None = None,
     variables: Mapping[str, str] | None = None,
-) -> None:
+) -> BuildResult:
     """Build some models and what they need, untested, into a warehouse file of its own.
 
     What is built this way answers a question of the night; it is never published.
     Raises BuildFailed when a model could not be built.
     """
+    project = project or project_dir()
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     target = warehouse.parent / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)
@@ -155,10 +185,12 @@ def build_part(
         "build",
         *("--select", *(f"+{model}" for model in models)),
         *("--exclude-resource-type", "test", "unit_test"),
-        *("--vars", json.dumps({"as_of": _sql_instant(as_of), **(variables or {})})),
+        *("--vars", json.dumps({"as_of": sql_instant(as_of), **(variables or {})})),
     ]
-    invoke(arguments, settings, warehouse, project or project_dir(), target=target)
-    _read_result(warehouse, warehouse, target).raise_for_failure()
+    invoke(arguments, settings, warehouse, project, target=target)
+    part = replace(_read_result(project, warehouse, warehouse, target), is_part=True)
+    part.raise_for_failure()
+    return part
 
 
 def invoke(
@@ -276,11 +308,12 @@ def _close_connections() -> None:
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
-def _sql_instant(instant: datetime) -> str:
+def sql_instant(instant: datetime) -> str:
+    """An instant as the models' variables take it."""
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _read_result(warehouse: Path, home: Path, target: Path) -> BuildResult:
+def _read_result(project: Path, warehouse: Path, home: Path, target: Path) -> BuildResult:
     try:
         manifest = json.loads((target / "manifest.json").read_text("utf-8"))
         run = json.loads((target / "run_results.json").read_text("utf-8"))
@@ -306,6 +339,7 @@ def _read_result(warehouse: Path, home: Path, target: Path) -> BuildResult:
             problems.append(f"{kind} {name}: {_one_line(result.get('message'))}")
         # "skipped": what it depends on failed, and is named
     return BuildResult(
+        project=project,
         warehouse=warehouse,
         home=home,
         manifest=manifest,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -32,7 +32,18 @@ from typer.main import get_command
 
 from ingest.errors import ConfigError, ObservatoryError
 from ingest.landing import REJECTED
-from observatory import checks, demo, docs, example, explain, export, files, refresh, snapshot
+from observatory import (
+    checks,
+    compare,
+    demo,
+    docs,
+    example,
+    explain,
+    export,
+    files,
+    refresh,
+    snapshot,
+)
 from observatory.settings import Settings, load_settings
 
 logger = logging.getLogger("observatory")
@@ -247,6 +258,27 @@ def explain_command(
     state = _state(context, as_json)
     derivation = explain.explain(_settings(state, reading=True).paths.published, run_id)
     _out(state, derivation.to_json(), explain.as_text(derivation))
+
+
+@app.command("compare")
+def compare_command(
+    context: Context,
+    version_a: Annotated[
+        str, typer.Argument(metavar="A", help="A version, `current`, or a date: what was then.")
+    ],
+    version_b: Annotated[str, typer.Argument(metavar="B", help="The same.")],
+    runs: Annotated[int, typer.Option(min=0, help="How many runs to name behind each cause.")] = 3,
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell what changed between two published snapshots, by month and cause."""
+    state = _state(context, as_json)
+    settings = _settings(state, reading=True)
+    before, after = compare.find(settings, version_a), compare.find(settings, version_b)
+    found = compare.compare(settings, before, after, runs=runs)
+    if state.json:
+        _out(state, found.to_json(), "")
+    else:
+        _print_comparison(found)
 
 
 @app.command("export")
@@ -542,6 +574,12 @@ def _print_refresh(report: refresh.RefreshReport) -> None:
         f"energy known of {_share(totals['coverage_ratio'])} of runs · "
         f"{report.tests_passed} tests passed · {report.duration_s:.1f} s"
     )
+    if report.restated.changes:
+        months = sorted({_month(change.month) for change in report.restated.changes})
+        typer.echo(
+            f"restated {', '.join(months)}: see fct_restatements, or "
+            f"`observatory compare {report.restated.from_version} {report.published.version}`"
+        )
     if report.status != "ok":
         typer.echo(f"warning: {report.message}", err=True)
 
@@ -560,6 +598,44 @@ def _sources_table(outcomes: Sequence[refresh.SourceOutcome]) -> Table:
             escape(row["error"] or ""),
         )
     return table
+
+
+def _print_comparison(found: compare.Comparison) -> None:
+    before, after = found.before, found.after
+    for word, side in (("from", before), ("to", after)):
+        typer.echo(f"{word:<5}{side.version}, as of {side.as_of.isoformat()}, {side.code_version}")
+    changes = found.attribution.changes
+    if not changes:
+        typer.echo("Nothing changed.")
+        return
+    table = Table("month", "metric", "unit", "cause", "before", "after", "change", "", "runs")
+    for column in table.columns[4:]:
+        column.justify = "right"
+    for change in changes:
+        table.add_row(
+            _month(change.month),
+            change.metric,
+            change.unit or "–",
+            change.cause,
+            _figure(change.before),
+            _figure(change.after),
+            f"{change.change:+,.6g}",
+            f"{change.change / abs(change.before):+.2%}" if change.before else "",
+            str(change.runs or ""),
+        )
+    _console().print(table)
+    if found.attribution.runs:
+        runs = Table("cause", "run", "job", "month", "changes")
+        runs.title = "The largest runs behind each cause"
+        for row in found.attribution.runs:
+            runs.add_row(
+                row["cause"],
+                escape(row["run_id"]),
+                escape(row["job_name"] or "–"),
+                _month(row["month"]),
+                ", ".join(f"{name} {value:+,.6g}" for name, value in row["changes"].items()),
+            )
+        _console().print(runs)
 
 
 def _print_status(found: dict[str, Any]) -> None:
@@ -631,6 +707,14 @@ def _print_demo(report: refresh.RefreshReport, summary: dict[str, Any]) -> None:
 
 def _number(value: float | None, digits: int = 1) -> str:
     return "unknown" if value is None else f"{value:,.{digits}f}"
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.6f}".rstrip("0").rstrip(".")
+
+
+def _month(month: date | None) -> str:
+    return "no start" if month is None else f"{month:%Y-%m}"
 
 
 def _kilograms(grams: float | None) -> str:

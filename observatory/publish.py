@@ -5,16 +5,18 @@
     published/<version>/version.json         what it is and the SHA-256 of every Parquet file
     published/current                        a symbolic link to the version that readers get
 
-The version's name is its as-of time and the start of the hash of its content. Everything is
-written under a hidden name, synced and renamed; only then the link is swapped.
+The version's name is its as-of time and the start of the hash of its content (without
+`fct_restatements`, which names the version it came with). Everything is written under a hidden
+name, synced and renamed; only then the link is swapped.
 """
 
+import contextlib
 import hashlib
 import logging
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,13 @@ import duckdb
 from ingest.errors import AuditFailed, BuildFailed
 from observatory import build, files, snapshot
 from observatory.settings import Settings
-from observatory.version import code_version
+from observatory.version import code_version, models
 
 logger = logging.getLogger(__name__)
 
 DUCKDB_FILE = "observatory.duckdb"
+# The mart that holds names of versions, the one it is published in among them.
+RESTATEMENTS = "fct_restatements"
 HIDDEN = (".building-", ".trash-")
 # Fixed, because it is part of the bytes.
 ROW_GROUP_SIZE = 122_880
@@ -43,6 +47,18 @@ class Mart:
     name: str
     relation: str
     key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The marts of a build under a hidden name, and what the version will be called."""
+
+    folder: Path
+    built: build.BuildResult
+    as_of: datetime
+    row_counts: dict[str, int]
+    content_sha256: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -66,17 +82,10 @@ def marts(manifest: Mapping[str, Any]) -> list[Mart]:
     return sorted(found, key=lambda mart: mart.name)
 
 
-def publish(
-    built: build.BuildResult,
-    settings: Settings,
-    *,
-    as_of: datetime,
-    built_at: datetime,
-    promoted: bool,
-) -> Published:
-    """Copy the marts of an audited build into a new version, beside the others.
+@contextlib.contextmanager
+def drafted(built: build.BuildResult, settings: Settings, *, as_of: datetime) -> Iterator[Draft]:
+    """Copy the marts of an audited build under a hidden name, which is gone in the end.
 
-    `promoted` says whether readers will get it, or it is a rebuild that only stands beside.
     Raises AuditFailed when a mart's key is not unique, BuildFailed when there is no mart.
     """
     published = settings.paths.published
@@ -84,50 +93,75 @@ def publish(
     folder = published / f"{HIDDEN[0]}{uuid.uuid4().hex}"
     folder.mkdir()
     try:
-        with duckdb.connect(str(built.warehouse), read_only=True) as connection:
-            _configure(connection, settings)
-            counts = _write_marts(connection, marts(built.manifest), folder)
-        hashes = {path.name: files.sha256(path) for path in sorted(folder.glob("*.parquet"))}
+        counts = write_marts(built, settings, folder)
         content = hashlib.sha256(
-            "".join(f"{name} {digest}\n" for name, digest in hashes.items()).encode()
+            "".join(
+                f"{name} {digest}\n"
+                for name, digest in _hashes(folder).items()
+                if name != f"{RESTATEMENTS}.parquet"
+            ).encode()
         ).hexdigest()
         version = f"{as_of.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{content[:10]}"
-        _write_duckdb(folder, settings)
-        info = {
-            "version": version,
-            "as_of": as_of.astimezone(UTC).isoformat(),
-            "built_at": built_at.astimezone(UTC).isoformat(),
-            "promoted": promoted,
-            "code_version": code_version(),
-            "dbt_invocation": built.invocation_id,
-            "dbt_version": built.dbt_version,
-            "duckdb_version": duckdb.__version__,
-            "tests_passed": built.tests_passed,
-            "tests_warned": built.warned_tests,
-            "row_counts": counts,
-            "factor_versions": _factor_versions(folder),
-            "sha256": hashes,
-            "content_sha256": content,
-            "reporting": settings.reporting.model_dump(mode="json"),
-        }
-        files.write_json(folder / snapshot.VERSION, info)
-        target = published / version
-        if _is_complete(target, hashes):
-            info = snapshot.version(target)
-            if promoted and not snapshot.is_promoted(info):
-                info = {**info, "promoted": True}
-                files.write_json(target / snapshot.VERSION, info)
-        else:
-            _discard(target)
-            for path in sorted(folder.iterdir()):
-                files.sync(path)
-            files.sync(folder)
-            folder.rename(target)
-            files.sync(published)
+        yield Draft(folder, built, as_of, counts, content, version)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    logger.info("wrote version=%s marts=%d rows=%d", version, len(counts), sum(counts.values()))
-    return Published(version, target, info)
+
+
+def publish(draft: Draft, settings: Settings, *, built_at: datetime, promoted: bool) -> Published:
+    """Make a draft a version, beside the others.
+
+    `promoted` says whether readers will get it, or it is a rebuild that only stands beside.
+    """
+    built, folder = draft.built, draft.folder
+    hashes = _hashes(folder)
+    _write_duckdb(folder, settings)
+    info = {
+        "version": draft.version,
+        "as_of": draft.as_of.astimezone(UTC).isoformat(),
+        "built_at": built_at.astimezone(UTC).isoformat(),
+        "promoted": promoted,
+        "code_version": code_version(),
+        **_plain(asdict(models(built.project))),
+        "dbt_invocation": built.invocation_id,
+        "dbt_version": built.dbt_version,
+        "duckdb_version": duckdb.__version__,
+        "tests_passed": built.tests_passed,
+        "tests_warned": built.warned_tests,
+        "row_counts": draft.row_counts,
+        "factor_versions": _factor_versions(folder),
+        "sha256": hashes,
+        "content_sha256": draft.content_sha256,
+        "reporting": settings.reporting.model_dump(mode="json"),
+    }
+    files.write_json(folder / snapshot.VERSION, info)
+    target = settings.paths.published / draft.version
+    if _is_complete(target, hashes):
+        info = snapshot.version(target)
+        if promoted and not snapshot.is_promoted(info):
+            info = {**info, "promoted": True}
+            files.write_json(target / snapshot.VERSION, info)
+    else:
+        _discard(target)
+        for path in sorted(folder.iterdir()):
+            files.sync(path)
+        files.sync(folder)
+        folder.rename(target)
+        files.sync(settings.paths.published)
+    counts = draft.row_counts
+    logger.info(
+        "wrote version=%s marts=%d rows=%d", draft.version, len(counts), sum(counts.values())
+    )
+    return Published(draft.version, target, info)
+
+
+def write_marts(
+    built: build.BuildResult, settings: Settings, folder: Path, only: Collection[str] = ()
+) -> dict[str, int]:
+    """Write one Parquet file per mart, all or some; returns rows per mart."""
+    tables = [mart for mart in marts(built.manifest) if not only or mart.name in only]
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        _configure(connection, settings)
+        return _write_marts(connection, tables, folder)
 
 
 def promote(settings: Settings, published: Published) -> None:
@@ -222,6 +256,10 @@ def _write_duckdb(folder: Path, settings: Settings) -> None:
             )
 
 
+def _hashes(folder: Path) -> dict[str, str]:
+    return {path.name: files.sha256(path) for path in sorted(folder.glob("*.parquet"))}
+
+
 def _factor_versions(folder: Path) -> list[dict[str, Any]]:
     """The versions of the factor tables that dim_factor_version lists."""
     if not (folder / "dim_factor_version.parquet").is_file():
@@ -232,10 +270,11 @@ def _factor_versions(folder: Path) -> list[dict[str, Any]]:
             "select distinct factor_table, source_id, version, published_on "
             "from dim_factor_version order by all",
         )
-    return [
-        {name: value if value is None else str(value) for name, value in row.items()}
-        for row in found
-    ]
+    return [_plain(row) for row in found]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: value if value is None else str(value) for name, value in row.items()}
 
 
 def _is_complete(folder: Path, hashes: Mapping[str, str]) -> bool:

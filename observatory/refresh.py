@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,27 +22,25 @@ from ingest.errors import AuditFailed, ConfigError, LandingError, ObservatoryErr
 from ingest.landing import REJECTED, Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import Source, SourceContext, SourceSettings, Window, registry, wants_hours
-from observatory import build, factor_tables, files, lock, publish, settings_landing, snapshot
+from observatory import (
+    build,
+    compare,
+    factor_tables,
+    files,
+    lock,
+    publish,
+    records,
+    restatements,
+    settings_landing,
+    snapshot,
+)
+from observatory.records import NIGHTS
 from observatory.settings import Settings, load_settings
 from observatory.version import INSTALLED, PROJECT, code_version
 from observatory.wanted import WantedHours
 
 logger = logging.getLogger(__name__)
 
-NIGHTS = Dataset(
-    "_nights",
-    {
-        "night_id": pl.String(),
-        "started_at_utc": pl.Datetime("us", "UTC"),
-        "finished_at_utc": pl.Datetime("us", "UTC"),
-        "as_of_utc": pl.Datetime("us", "UTC"),
-        "status": pl.String(),  # ok | partial | failed
-        "published_version": pl.String(),
-        "code_version": pl.String(),
-        "message": pl.String(),
-        "sources": pl.String(),  # JSON list
-    },
-)
 DEMO_MARK = "_demo.json"
 DEMO_CONFIG = PROJECT / "sample" / "observatory.toml"
 
@@ -118,6 +116,7 @@ class RefreshReport:
     promoted: bool
     sources: list[SourceOutcome]
     totals: dict[str, Any]
+    restated: restatements.Restated
     tests_passed: int
     tests_warned: list[str]
 
@@ -133,6 +132,7 @@ class RefreshReport:
             "duration_s": round(self.duration_s, 3),
             "sources": [source.to_json() for source in self.sources],
             **self.totals,
+            "restatements": [asdict(change) for change in self.restated.changes],
             "alerts_sent": 0,
             "tests_passed": self.tests_passed,
             "failed_tests": [],
@@ -203,14 +203,15 @@ def refresh(
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
         landing = open_landing(settings, now)
         outcomes: list[SourceOutcome] = []
+        restated = restatements.Restated()
         try:
             prepare_landing(settings, landing, now)
-            clear_leftovers(settings)
+            clear_leftovers(settings, now)
             if not rebuild:
                 if ingest:
                     outcomes = ingest_sources(settings, landing, now, reporter, project=project)
                 settings_landing.land_settings(landing, settings, now)
-                instant = _known_at(landing, now)
+                instant = restatements.not_before(landing, settings, _known_at(landing, now))
             reporter.phase("build and test the models")
             built = build.build(
                 settings,
@@ -221,13 +222,15 @@ def refresh(
             )
             built.raise_for_failure()
             reporter.phase("publish")
-            published = publish.publish(
-                built,
-                settings,
-                as_of=instant,
-                built_at=_later(now, started),
-                promoted=promote or not rebuild,
-            )
+            with publish.drafted(built, settings, as_of=instant) as draft:
+                if not rebuild:
+                    restated = restatements.tell(landing, settings, draft)
+                published = publish.publish(
+                    draft,
+                    settings,
+                    built_at=_later(now, started),
+                    promoted=promote or not rebuild,
+                )
             totals = snapshot.totals(published.path)
             if rebuild:
                 build.clear_building(settings.paths.warehouse)
@@ -242,6 +245,9 @@ def refresh(
             _keep_failed(settings)
             raise
         status, message = verdict(outcomes, settings)
+        if restated.problem is not None:
+            parts = [restated.problem, *([message] if status != "ok" else [])]
+            status, message = "partial", "; ".join(parts)
         try:
             if not rebuild:
                 done = _later(now, started)
@@ -270,6 +276,7 @@ def refresh(
             promoted=promote or not rebuild,
             sources=outcomes,
             totals=totals,
+            restated=restated,
             tests_passed=built.tests_passed,
             tests_warned=built.warned_tests,
         )
@@ -288,7 +295,7 @@ def ingest_only(
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
         landing = open_landing(settings, now)
         prepare_landing(settings, landing, now)
-        clear_leftovers(settings)
+        clear_leftovers(settings, now)
         try:
             return ingest_sources(settings, landing, now, reporter or Silent(), names)
         finally:
@@ -326,17 +333,18 @@ def _known_at(landing: Landing, now: datetime) -> datetime:
     return now if newest is None else max(now, newest.astimezone(UTC))
 
 
-def clear_leftovers(settings: Settings) -> None:
+def clear_leftovers(settings: Settings, now: datetime) -> None:
     """Remove what a killed process left. The caller holds the lock."""
     Landing(settings.paths.landing).clear_leftovers()
     build.clear_building(settings.paths.warehouse)
     publish.clear_leftovers(settings.paths.published)
+    compare.clear_leftovers(settings, now)
 
 
 def datasets() -> list[Dataset]:
     """Everything that can be landed."""
     landed = [dataset for source in registry().values() for dataset in source.DATASETS]
-    return [*landed, *settings_landing.DATASETS, *factor_tables.datasets(), NIGHTS]
+    return [*landed, *settings_landing.DATASETS, *factor_tables.datasets(), *records.DATASETS]
 
 
 def demo_settings() -> Settings:

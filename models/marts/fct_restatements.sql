@@ -1,15 +1,27 @@
--- What changed in published months, and why. One row per month, metric, cause and pair
--- of versions. Typed and empty until its work is done.
-{{
-    empty_mart(
-        [
-            ("month", "date"),
-            ("metric", "string"),
-            ("before", "double"),
-            ("after", "double"),
-            ("cause", "string"),
-            ("from_version", "string"),
-            ("to_version", "string"),
-        ]
+-- What changed in months that were over when they were published, and why: per figure
+-- the causes in their order, each beginning where the one before ended. One row per
+-- month, metric, unit, cause and pair of versions.
+with
+    restatements as (select * from {{ ref("stg_landing__restatements") }}),
+
+    final as (
+        select
+            month,
+            metric,
+            before,
+            after,
+            cause,
+            from_version,
+            to_version,
+
+            change,
+            unit,
+            cause_number,
+            runs,
+            from_as_of_utc,
+            to_as_of_utc
+        from restatements
     )
-}}
+
+select *
+from final

@@ -4,7 +4,8 @@ The source reads text files of `run_id,kwh` lines. The project publishes them as
 negative figure fails a test, 666 breaks a model, 13 only warns; its unit test always fails.
 """
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -163,13 +164,15 @@ PROJECT = {
 
 
 def write_project(folder: Path) -> Path:
-    import textwrap
+    write_files(folder, PROJECT)
+    return folder
 
-    for name, text in PROJECT.items():
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
-    return folder
 
 
 def install(project: Path, setattr_: Any = setattr) -> None:

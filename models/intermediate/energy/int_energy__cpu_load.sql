@@ -10,16 +10,10 @@ with
             resources.attempt,
             'cpu' as component,
 
-            resources.powered_vcpus_per_instance * resources.instance_count as quantity,
-            case
-                when resources.powered_vcpus_per_instance > resources.vcpus_per_instance
-                then 'vCPU of the parent size'
-                when resources.powered_vcpus_per_instance < resources.vcpus_per_instance
-                then 'vCPU of the shared core'
-                else 'vCPU'
-            end as quantity_unit,
+            resources.vcpus_per_instance * resources.instance_count as quantity,
+            'vCPU' as quantity_unit,
             concat(
-                resources.powered_vcpus_per_instance, ' * ', resources.instance_count
+                resources.vcpus_per_instance, ' * ', resources.instance_count
             ) as quantity_arithmetic,
             resources.duration_hours,
             coalesce(

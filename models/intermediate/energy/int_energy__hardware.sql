@@ -17,7 +17,6 @@ with
             cast(null as string) as accelerator_model,
 
             cast(null as double) as vcpus,
-            cast(null as double) as powered_vcpus,
             cast(null as double) as memory_gib,
             cast(null as double) as accelerator_count,
             cast(null as double) as platform_vcpus,
@@ -72,7 +71,6 @@ with
             accelerator_model,
 
             vcpus,
-            powered_vcpus,
             memory_gib,
             accelerator_count,
             -- A coefficient of the whole server holds its memory up to
@@ -83,7 +81,7 @@ with
                     1.0
                     - platform_chips
                     * memory_gib_per_chip
-                    / nullif(memory_gib / nullif(powered_vcpus, 0) * platform_vcpus, 0)
+                    / nullif(memory_gib / nullif(vcpus, 0) * platform_vcpus, 0)
                 ),
                 0.0
             ) as memory_above_baseline_ratio,
@@ -93,7 +91,7 @@ with
                 ' * ',
                 memory_gib_per_chip,
                 ' / ',
-                memory_gib / nullif(powered_vcpus, 0) * platform_vcpus,
+                memory_gib / nullif(vcpus, 0) * platform_vcpus,
                 ')'
             ) as memory_above_baseline_arithmetic,
             idle_w_per_vcpu,
