@@ -11,6 +11,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ROWS ?= 3000000
 BENCH_JOBS ?= 200000
+BENCH_RUNS ?= 1000000
 
 # dbt's usage statistics are off wherever dbt is started from here.
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -47,9 +48,10 @@ app: setup ## the web app on the published numbers
 docs: setup ## the models' documentation, with lineage
 	@$(BIN)/observatory docs
 
-bench: setup ## speed of landing and of the night (BENCH_ROWS, BENCH_JOBS)
+bench: setup ## speed of landing and of the night (BENCH_ROWS, BENCH_JOBS, BENCH_RUNS)
 	@$(BIN)/python bench/focus.py --rows $(BENCH_ROWS) < /dev/null
 	@$(BIN)/python bench/sacct.py --jobs $(BENCH_JOBS) < /dev/null
+	@$(BIN)/python bench/hours.py --runs $(BENCH_RUNS) < /dev/null
 
 clean: ## remove data/, target/ and caches; a landing kept elsewhere is never touched
 	@rm -rf data target logs site dist bench/out

@@ -99,3 +99,8 @@
         then concat(coalesce({{ region }}, ''), '/', lower({{ host_name }}))
     end
 {%- endmacro %}
+
+{# The first value that is known, in the order of a rank. #}
+{% macro first_told(column, rank) -%}
+    min_by({{ column }}, case when {{ column }} is not null then {{ rank }} end)
+{%- endmacro %}

@@ -75,6 +75,73 @@ VCPUS_PER_CHIP = {
     "Grace": 72,
 }
 
+# Shared cores of Google Cloud: the part of a vCPU's time that the price pays for, whatever number
+# of vCPUs the machine shows. Source: own_family_rule.
+SHARED_CORE_VCPUS = {
+    "f1-micro": "0.2",
+    "g1-small": "0.5",
+    "e2-micro": "0.25",
+    "e2-small": "0.5",
+    "e2-medium": "1",
+}
+CONSTRAINED = re.compile(r"(Standard_[A-Z]+\d+)-\d+(.*)")
+
+# Regions of Azure as its bills call them, where that is not the display name.
+AZURE_BILLING_NAMES = {
+    "AE Central": "uaecentral",
+    "AE North": "uaenorth",
+    "AP East": "eastasia",
+    "AP Southeast": "southeastasia",
+    "AU Central": "australiacentral",
+    "AU Central 2": "australiacentral2",
+    "AU East": "australiaeast",
+    "AU Southeast": "australiasoutheast",
+    "BR South": "brazilsouth",
+    "BR Southeast": "brazilsoutheast",
+    "CA Central": "canadacentral",
+    "CA East": "canadaeast",
+    "CH North": "switzerlandnorth",
+    "CH West": "switzerlandwest",
+    "DE North": "germanynorth",
+    "DE West Central": "germanywestcentral",
+    "EU North": "northeurope",
+    "EU West": "westeurope",
+    "FR Central": "francecentral",
+    "FR South": "francesouth",
+    "IN Central": "centralindia",
+    "IN South": "southindia",
+    "IN West": "westindia",
+    "JA East": "japaneast",
+    "JA West": "japanwest",
+    "KR Central": "koreacentral",
+    "KR South": "koreasouth",
+    "NO East": "norwayeast",
+    "NO West": "norwaywest",
+    "SE Central": "swedencentral",
+    "SE South": "swedensouth",
+    "US Central": "centralus",
+    "US East": "eastus",
+    "US East 2": "eastus2",
+    "US North Central": "northcentralus",
+    "US South Central": "southcentralus",
+    "US West": "westus",
+    "US West 2": "westus2",
+    "US West 3": "westus3",
+    "US West Central": "westcentralus",
+    "ZA North": "southafricanorth",
+    "ZA West": "southafricawest",
+}
+# Words for more than one region: no one grid stands behind them.
+WIDE_PLACES = {
+    "global_region": ("global", "aws-global", "worldwide", "unassigned", "intercontinental"),
+    "multi_region": (
+        *("us", "eu", "eur3", "eur4", "eur5", "eur6", "europe", "emea"),
+        *("americas", "america", "north america", "united states", "south america"),
+        *("nam3", "nam4", "nam5", "nam6", "nam7", "nam8", "nam9", "nam10", "nam11", "nam12"),
+        *("asia", "asia1", "asia pacific", "apac", "ap", "multi-region", "multiple regions"),
+    ),
+}
+
 # Load shape of METHODOLOGY 2 at 0, 10, 50 and 100 % (1 = idle-to-maximum scale of SPECpower).
 SHAPE = {0: 0.12, 10: 0.32, 50: 0.75, 100: 1.02}
 
@@ -316,9 +383,68 @@ def cloud_regions(ref: Reference) -> list[Row]:
     ]
 
 
+def region_aliases(ref: Reference) -> list[Row]:
+    """Other names of cloud regions, and of places that are several of them."""
+    found: dict[tuple[str, str], Row] = {}
+
+    def add(provider: str, alias: str, region: str, reason: str = "") -> None:
+        """The first region to claim a key keeps it: callers go from the surest to the loosest."""
+        # A bare place name (Paris) says a region only to whoever knows the provider.
+        is_place_name = provider == "gcp" and alias != region
+        row = {
+            "provider_code": provider,
+            "alias_key": alias_key(alias),
+            "region": region,
+            "alias": alias,
+            "needs_provider": "true" if is_place_name else "false",
+            "missing_reason": reason,
+            "source_id": "own_compilation_2026",
+        }
+        found.setdefault((provider, row["alias_key"]), row)
+
+    regions = cloud_regions(ref)
+    for row in regions:
+        add(row["provider_code"], row["region"], row["region"])
+    for row in regions:
+        provider, region, name = row["provider_code"], row["region"], row["region_name"]
+        if provider != "gcp" or "(" not in name:
+            add(provider, name, region)
+        if provider == "aws":
+            add(provider, name.replace("Europe (", "EU ("), region)
+            add(provider, aws_zone_id_prefix(region), region)
+    for alias, region in AZURE_BILLING_NAMES.items():
+        add("azure", alias, region)
+    add("aws", "AWS GovCloud (US)", "us-gov-west-1")
+    for reason, aliases in WIDE_PLACES.items():
+        for alias in aliases:
+            add("", alias, "", reason)
+    return list(found.values())
+
+
+def aws_zone_id_prefix(region: str) -> str:
+    """How AWS starts its zone ids: us-east-1 -> use1, ap-southeast-2 -> apse2."""
+    area, *directions, number = region.split("-")
+    letters = (
+        "g" if word == "gov" else "".join(part[0] for part in re.findall(COMPASS, word))
+        for word in directions
+    )
+    return area + "".join(letters) + number
+
+
+COMPASS = r"north|south|east|west|central"
+
+
+def parent_size(row: Row, rows: dict[str, Row]) -> Row:
+    """The size itself, or the one whose vCPUs it constrains: DS11-1_v2 is a DS11_v2."""
+    constrained = CONSTRAINED.fullmatch(row["instance_type"])
+    return rows["".join(constrained.groups())] if constrained else row
+
+
 def instance_types(ref: Reference) -> list[Row]:
     rows = []
-    for row in ref.read("instance_types"):
+    reference_rows = ref.read("instance_types")
+    by_name = {row["instance_type"]: row for row in reference_rows}
+    for row in reference_rows:
         if not ref.may_ship(row["size_permissive_source_id"]):
             continue
         architecture = row["cpu_microarchitecture"]
@@ -327,7 +453,8 @@ def instance_types(ref: Reference) -> list[Row]:
         model_source = row["cpu_source_id"]
         cpu_model = row["cpu_model"] if model_source and ref.may_ship(model_source) else ""
         per_chip = VCPUS_PER_CHIP.get(architecture)
-        platform = row["platform_total_vcpus"]
+        parent = parent_size(row, by_name)
+        platform = parent["platform_total_vcpus"]
         accelerator_source = row["gpu_source_id"]
         if row["gpu_model"] and not ref.may_ship(accelerator_source):
             accelerator_source = "own_family_rule"
@@ -337,6 +464,7 @@ def instance_types(ref: Reference) -> list[Row]:
                 "instance_type": row["instance_type"],
                 "family": row["family"],
                 "vcpus": row["vcpus"],
+                "powered_vcpus": SHARED_CORE_VCPUS.get(row["instance_type"], parent["vcpus"]),
                 "memory_gib": plain(row["memory_gib"]),
                 "cpu_microarchitecture": architecture,
                 "cpu_model": cpu_model,
@@ -1234,11 +1362,18 @@ SEEDS: tuple[Seed, ...] = (
         cloud_regions,
     ),
     Seed(
+        "reference/region_aliases.csv",
+        columns("provider_code alias_key region alias needs_provider missing_reason source_id"),
+        columns("provider_code alias_key"),
+        region_aliases,
+    ),
+    Seed(
         "reference/instance_types.csv",
         columns(
-            "provider_code instance_type family vcpus memory_gib cpu_microarchitecture cpu_model "
-            "accelerator_model accelerator_count accelerator_memory_gib_each platform_vcpus "
-            "platform_chips status source_id cpu_source_id accelerator_source_id"
+            "provider_code instance_type family vcpus powered_vcpus memory_gib "
+            "cpu_microarchitecture cpu_model accelerator_model accelerator_count "
+            "accelerator_memory_gib_each platform_vcpus platform_chips status source_id "
+            "cpu_source_id accelerator_source_id"
         ),
         columns("provider_code instance_type"),
         instance_types,

@@ -21,7 +21,7 @@ with
             / servers.lifetime_hours as vcpu_g_co2e_per_hour,
             servers.kg_co2e
             * 1000
-            * machines.vcpus
+            * machines.powered_vcpus
             / servers.per_vcpus
             / servers.lifetime_hours
             + case

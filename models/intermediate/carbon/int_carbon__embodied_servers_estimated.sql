@@ -12,7 +12,9 @@ with
             hardware_key,
             platform_vcpus,
             platform_chips,
-            memory_gib / nullif(vcpus, 0) * platform_vcpus as platform_memory_gib
+            memory_gib
+            / nullif(powered_vcpus, 0)
+            * platform_vcpus as platform_memory_gib
         from machines
         union all
         select

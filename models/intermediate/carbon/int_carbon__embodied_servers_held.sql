@@ -16,9 +16,9 @@ with
             case
                 when
                     servers.embodied_method <> 'vcpu_default'
-                    and attempts.vcpus_per_instance > servers.per_vcpus
+                    and attempts.powered_vcpus_per_instance > servers.per_vcpus
                 then servers.per_vcpus
-                else attempts.vcpus_per_instance
+                else attempts.powered_vcpus_per_instance
             end as vcpus_held
         from attempts
         left join

@@ -4,6 +4,8 @@
 with
     charges as (select * from {{ ref("int_billing__charges_attributed") }}),
     providers as (select * from {{ ref("providers") }}),
+    regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
+    sku_machines as (select * from {{ ref("int_billing__sku_machines") }}),
 
     charges_keyed as (
         select
@@ -25,7 +27,7 @@ with
             sub_account_id,
             service_name,
             service_category,
-            region,
+            region as told_region,
             charge_category,
             charge_description,
             sku_meter,
@@ -47,6 +49,8 @@ with
     final as (
         select
             charges_added.*,
+            coalesce(regions_named.region, charges_added.told_region) as region,
+            regions_named.missing_reason as region_missing_reason,
             coalesce(
                 providers.provider_code, lower(charges_added.provider_name)
             ) as provider_code,
@@ -57,11 +61,25 @@ with
                     coalesce(charges_added.charge_description, '')
                 )
             ) as sku_text,
-            lower(charges_added.consumed_unit) as unit_key
+            lower(charges_added.consumed_unit) as unit_key,
+            sku_machines.type_name
         from charges_added
         left join
             providers
             on lower(charges_added.provider_name) = providers.provider_name_key
+        left join
+            sku_machines
+            on charges_added.provider_name = sku_machines.provider_name
+            and coalesce(charges_added.sku_meter, '') = sku_machines.sku_meter
+            and coalesce(charges_added.charge_description, '')
+            = sku_machines.charge_description
+            and coalesce(charges_added.sku_price_details_json, '')
+            = sku_machines.sku_price_details_json
+        left join
+            regions_named
+            on coalesce(charges_added.provider_name, '') = regions_named.told_provider
+            and coalesce(charges_added.told_region, '') = regions_named.told_region
+            and regions_named.told_zone = ''
     )
 
 select *

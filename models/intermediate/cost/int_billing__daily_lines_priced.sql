@@ -62,7 +62,7 @@ with
                 when it_energy_kwh is null
                 then 'unknown_unit'
                 when not is_known_place
-                then 'unknown_region'
+                then coalesce(region_missing_reason, 'unknown_region')
                 when pue_ratio is null
                 then 'no_pue'
                 when intensity_g_per_kwh is null

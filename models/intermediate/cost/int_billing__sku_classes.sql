@@ -5,6 +5,7 @@ with
     daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
     rules as (select * from {{ ref("billing_line_rules") }}),
     units as (select * from {{ ref("consumed_units") }}),
+    types_found as (select * from {{ ref("int_energy__types_found") }}),
 
     skus as (
         select
@@ -18,7 +19,8 @@ with
                 case when units.dimension = 'hours' then ' hours' else '' end
             ) as unit_text,
             coalesce(daily_lines.charge_category, '') as charge_category,
-            coalesce(daily_lines.sku_price_details_json, '') as sku_price_details_json
+            coalesce(daily_lines.sku_price_details_json, '') as sku_price_details_json,
+            max(daily_lines.type_name) as type_name
         from daily_lines
         left join units on daily_lines.unit_key = units.unit_key
         group by all
@@ -56,50 +58,24 @@ with
 
     final as (
         select
-            provider_code,
-            service_name,
-            sku_text,
-            unit_key,
-            charge_category,
-            sku_price_details_json,
+            skus_matched.provider_code,
+            skus_matched.service_name,
+            skus_matched.sku_text,
+            skus_matched.unit_key,
+            skus_matched.charge_category,
+            skus_matched.sku_price_details_json,
 
-            rule_id,
-            coalesce(resource_class, 'other') as resource_class,
-            coalesce(allocation_hint, 'not_ml') as allocation_hint,
-            coalesce(energy_rule, 'none:no_rule') as energy_rule,
-            -- The bill's own detail, else a type's name in the meter or the
-            -- description.
-            regexp_replace(
-                lower(
-                    coalesce(
-                        {{
-                            json_text(
-                                "nullif(sku_price_details_json, '')", "InstanceType"
-                            )
-                        }},
-                        nullif(
-                            regexp_extract(
-                                sku_text,
-                                '((ml|db|cache)[.])?[a-z][a-z0-9-]*[0-9][a-z0-9-]*[.]([0-9]*xlarge|large|medium|small|micro|nano|metal[-0-9xl]*)',
-                                0
-                            ),
-                            ''
-                        ),
-                        nullif(
-                            regexp_extract(
-                                sku_text,
-                                '(a2|a3|a4|g2|g4|n1|n2|n2d|n4|c2|c2d|c3|c3d|c4|e2|t2d|m1|m2|m3)-(highgpu|megagpu|ultragpu|edgegpu|standard|highmem|highcpu|megamem|ultramem)-[0-9]+g?',
-                                0
-                            ),
-                            ''
-                        )
-                    )
-                ),
-                '^(ml|db|cache)[.]',
-                ''
-            ) as instance_type
+            skus_matched.rule_id,
+            coalesce(skus_matched.resource_class, 'other') as resource_class,
+            coalesce(skus_matched.allocation_hint, 'not_ml') as allocation_hint,
+            coalesce(skus_matched.energy_rule, 'none:no_rule') as energy_rule,
+            types_found.hardware_key as instance_type
         from skus_matched
-        where preference = 1
+        left join
+            types_found
+            on skus_matched.provider_code = types_found.provider_code
+            and skus_matched.type_name = types_found.type_name
+        where skus_matched.preference = 1
     )
 
 select *

@@ -50,6 +50,8 @@ with
             case
                 when times.started_at_utc is null
                 then 'unknown_start'
+                when attempts.region_missing_reason is not null
+                then attempts.region_missing_reason
                 when attempts.provider_code is null or attempts.region is null
                 then 'unknown_region'
                 else 'no_pue'

@@ -10,10 +10,16 @@ with
             resources.attempt,
             'cpu' as component,
 
-            resources.vcpus_per_instance * resources.instance_count as quantity,
-            'vCPU' as quantity_unit,
+            resources.powered_vcpus_per_instance * resources.instance_count as quantity,
+            case
+                when resources.powered_vcpus_per_instance > resources.vcpus_per_instance
+                then 'vCPU of the parent size'
+                when resources.powered_vcpus_per_instance < resources.vcpus_per_instance
+                then 'vCPU of the shared core'
+                else 'vCPU'
+            end as quantity_unit,
             concat(
-                resources.vcpus_per_instance, ' * ', resources.instance_count
+                resources.powered_vcpus_per_instance, ' * ', resources.instance_count
             ) as quantity_arithmetic,
             resources.duration_hours,
             coalesce(

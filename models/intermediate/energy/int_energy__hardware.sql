@@ -17,6 +17,7 @@ with
             cast(null as string) as accelerator_model,
 
             cast(null as double) as vcpus,
+            cast(null as double) as powered_vcpus,
             cast(null as double) as memory_gib,
             cast(null as double) as accelerator_count,
             cast(null as double) as platform_vcpus,
@@ -71,6 +72,7 @@ with
             accelerator_model,
 
             vcpus,
+            powered_vcpus,
             memory_gib,
             accelerator_count,
             -- A coefficient of the whole server holds its memory up to
@@ -81,7 +83,7 @@ with
                     1.0
                     - platform_chips
                     * memory_gib_per_chip
-                    / nullif(memory_gib / nullif(vcpus, 0) * platform_vcpus, 0)
+                    / nullif(memory_gib / nullif(powered_vcpus, 0) * platform_vcpus, 0)
                 ),
                 0.0
             ) as memory_above_baseline_ratio,
@@ -91,7 +93,7 @@ with
                 ' * ',
                 memory_gib_per_chip,
                 ' / ',
-                memory_gib / nullif(vcpus, 0) * platform_vcpus,
+                memory_gib / nullif(powered_vcpus, 0) * platform_vcpus,
                 ')'
             ) as memory_above_baseline_arithmetic,
             idle_w_per_vcpu,

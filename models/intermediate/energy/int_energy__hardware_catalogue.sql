@@ -1,7 +1,11 @@
--- Machines that can be rented or that a site owns, as their seller or owner describes
--- them. One row per provider, site and hardware key (the type's name in lower case).
+-- Machines that can be rented or that a site owns, as their seller, their owner or
+-- their
+-- name describes them. powered_vcpus is what draws power where that is not the vCPUs
+-- sold: the parent size of constrained vCPUs, the share of a shared core. One row per
+-- provider, site and hardware key (the type's name in lower case).
 with
     instance_types as (select * from {{ ref("instance_types") }}),
+    types_named as (select * from {{ ref("int_energy__types_named") }}),
     hosts as (select * from {{ ref("stg_settings__hosts") }}),
     cpu_model_rules as (select * from {{ ref("cpu_model_rules") }}),
     microarchitectures as (select * from {{ ref("microarchitectures") }}),
@@ -41,6 +45,7 @@ with
             ) as accelerator_model,
 
             hosts.vcpus,
+            hosts.vcpus as powered_vcpus,
             hosts.memory_gib,
             coalesce(hosts.accelerator_count, 0.0) as accelerator_count,
             hosts.vcpus as platform_vcpus,
@@ -71,6 +76,7 @@ with
             accelerator_model,
 
             cast(vcpus as double) as vcpus,
+            powered_vcpus,
             memory_gib,
             coalesce(accelerator_count, 0.0) as accelerator_count,
             cast(platform_vcpus as double) as platform_vcpus,
@@ -88,9 +94,34 @@ with
         from instance_types
     ),
 
+    cloud_types_named as (
+        select
+            provider_code,
+            '' as site_name,
+            hardware_key,
+
+            hardware_key as instance_type,
+            cast(null as string) as instance_family,
+            cpu_microarchitecture,
+            accelerator_model,
+
+            vcpus,
+            powered_vcpus,
+            memory_gib,
+            accelerator_count,
+            platform_vcpus,
+            platform_chips,
+
+            concat('by the naming rules ', rule_ids) as hardware_origin
+        from types_named
+    ),
+
     final as (
         select *
         from cloud_types
+        union all
+        select *
+        from cloud_types_named
         union all
         select *
         from site_hosts

@@ -12,7 +12,7 @@ with
             hardware.hardware_key,
 
             hardware.accelerator_count,
-            hardware.vcpus
+            hardware.powered_vcpus
             * {{
                 at_load(
                     "constants.cpu_utilization_default",

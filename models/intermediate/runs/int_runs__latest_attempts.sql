@@ -32,11 +32,12 @@ with
             latest.dataset_version,
             latest.git_commit,
             resources.provider_code as provider,
-            latest.region,
+            resources.region,
             latest.zone,
             nullif(resources.site_name, '') as site_name,
             places.grid_zone_id,
             places.region is not null as is_known_place,
+            resources.region_missing_reason,
             latest.instance_type,
             latest.resource_id,
             resources.hardware_class,
@@ -63,7 +64,7 @@ with
         left join
             places
             on resources.provider_code = places.provider_code
-            and latest.region = places.region
+            and resources.region = places.region
         where latest.latest_rank = 1
     )
 

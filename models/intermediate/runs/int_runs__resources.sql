@@ -33,6 +33,9 @@ with
             ) as resolved_accelerator_model,
 
             coalesce(attempts_keyed.vcpus, hardware.vcpus) as resolved_vcpus,
+            coalesce(
+                hardware.powered_vcpus / nullif(hardware.vcpus, 0), 1.0
+            ) as powered_ratio,
             -- A part of a machine whose memory nobody tells has its part of the memory.
             coalesce(
                 attempts_keyed.memory_gib,
@@ -81,6 +84,7 @@ with
             provider_code,
             site_name,
             region,
+            region_missing_reason,
             instance_type,
             hardware_key,
             workload_kind,
@@ -102,6 +106,7 @@ with
             duration_hours,
             instance_count,
             resolved_vcpus as vcpus_per_instance,
+            resolved_vcpus * powered_ratio as powered_vcpus_per_instance,
             resolved_memory_gib as memory_gib_per_instance,
             resolved_accelerator_count as accelerators_per_instance,
             accelerator_share,

@@ -77,7 +77,10 @@ with
                     when totals.started_at_utc is null
                     then 'unknown_start'
                     when not latest_attempts.is_known_place
-                    then 'unknown_region'
+                    then
+                        coalesce(
+                            latest_attempts.region_missing_reason, 'unknown_region'
+                        )
                     else 'no_grid_factor'
                 end
             ) as missing_reason
