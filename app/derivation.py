@@ -89,7 +89,7 @@ def tiles(context: state.Context, run: Row) -> list[ui.Tile]:
         ui.Tile(
             text("run.tile.embodied"),
             fmt.mass(run["emissions_embodied_g_co2e"]),
-            text("run.tile.embodied.help"),
+            f"{text('run.tile.embodied.help')} {interval('emissions_embodied_g_co2e', fmt.mass)}",
         ),
         ui.Tile(text("run.tile.water"), fmt.water(run["water_l"])),
     ]
@@ -329,6 +329,7 @@ def uncertainty(context: state.Context, run: Row, sources: pl.DataFrame) -> None
         for metric, column, write in (
             ("energy", "facility_energy_kwh", fmt.energy),
             ("emissions", "emissions_location_g_co2e", fmt.mass),
+            ("embodied", "emissions_embodied_g_co2e", fmt.mass),
         ):
             low, high = run[f"{column}_p05"], run[f"{column}_p95"]
             if low is not None:
@@ -346,10 +347,13 @@ def uncertainty(context: state.Context, run: Row, sources: pl.DataFrame) -> None
                     text("column.emissions_variance"): [
                         fmt.ratio(row["emissions_variance_ratio"]) for row in rows
                     ],
+                    text("column.embodied_variance"): [
+                        fmt.ratio(row["embodied_variance_ratio"]) for row in rows
+                    ],
                     text("column.log_sd"): [fmt.number(row["log_sd"], 2) for row in rows],
                     text("column.log_sd_source"): [
                         ": ".join(
-                            part
+                            ui.plain(part)
                             for part in (
                                 context.label("log_sd", row["log_sd_source"]),
                                 row["log_sd_note"],

@@ -132,6 +132,7 @@ ENGLISH = {
     "column.source_of_error": "Source of error",
     "column.energy_variance": "Share of the energy’s variance",
     "column.emissions_variance": "Share of the emissions’ variance",
+    "column.embodied_variance": "Share of the manufacture’s variance",
     "column.log_sd": "Log-sd",
     "column.log_sd_source": "Known from",
     "column.energy": "Energy (kWh)",
@@ -243,6 +244,7 @@ ENGLISH = {
     "run.step.uncertainty": "How sure",
     "run.step.uncertainty.energy": "Energy **{figure}**.",
     "run.step.uncertainty.emissions": "Emissions **{figure}**.",
+    "run.step.uncertainty.embodied": "Manufacture **{figure}**.",
     "run.step.uncertainty.caption": "Log-sd is the standard deviation of the logarithm: 0.1 is "
     "about ±10%. A source of error moves all runs that share it together; sources are taken as "
     "independent of each other.",
@@ -377,6 +379,7 @@ ENGLISH = {
     "source_of_error.energy": "Meter or power model",
     "source_of_error.pue": "PUE",
     "source_of_error.intensity": "Grid factor",
+    "source_of_error.embodied": "Manufacture",
     "log_sd.expert judgement": "expert judgement",
     "component.cpu": "CPU",
     "component.memory": "Memory",
@@ -514,6 +517,7 @@ FRENCH = {
     "column.source_of_error": "Source d’erreur",
     "column.energy_variance": "Part de la variance de l’énergie",
     "column.emissions_variance": "Part de la variance des émissions",
+    "column.embodied_variance": "Part de la variance de la fabrication",
     "column.log_sd": "Écart-type du log.",
     "column.log_sd_source": "Connu par",
     "column.energy": "Énergie (kWh)",
@@ -624,6 +628,7 @@ FRENCH = {
     "run.step.uncertainty": "À quel point c’est sûr",
     "run.step.uncertainty.energy": "Énergie **{figure}**.",
     "run.step.uncertainty.emissions": "Émissions **{figure}**.",
+    "run.step.uncertainty.embodied": "Fabrication **{figure}**.",
     "run.step.uncertainty.caption": "L’écart-type est celui du logarithme : 0,1 vaut environ "
     "±10 %. Une source d’erreur décale ensemble toutes les exécutions qui la partagent ; les "
     "sources sont tenues pour indépendantes entre elles.",
@@ -758,6 +763,7 @@ FRENCH = {
     "source_of_error.energy": "Compteur ou modèle de puissance",
     "source_of_error.pue": "PUE",
     "source_of_error.intensity": "Facteur de réseau",
+    "source_of_error.embodied": "Fabrication",
     "log_sd.expert judgement": "jugement d’expert",
     "component.cpu": "Processeur",
     "component.memory": "Mémoire",

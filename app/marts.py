@@ -31,6 +31,7 @@ MARTS: dict[str, dict[str, str]] = {
             pue_source_id varchar, pue_year bigint, emissions_location_g_co2e double,
             emissions_location_g_co2e_p05 double, emissions_location_g_co2e_p95 double,
             emissions_market_g_co2e double, emissions_embodied_g_co2e double, water_l double,
+            emissions_embodied_g_co2e_p05 double, emissions_embodied_g_co2e_p95 double,
             grid_intensity_g_per_kwh double, factor_resolution varchar, factor_version varchar,
             factor_source_id varchar, factor_zone varchar, factor_year bigint,
             factor_published_on date, factor_age_years double, factor_accounting varchar,
@@ -44,7 +45,8 @@ MARTS: dict[str, dict[str, str]] = {
         "fct_run_uncertainty": """
             run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double,
             source_kind varchar, factor_key varchar, log_sd double, energy_variance_ratio double,
-            emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar""",
+            emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar,
+            sigma_embodied_g_co2e double, embodied_variance_ratio double""",
         "fct_run_hours": """
             run_id varchar, hour_start_utc timestamp, fraction_of_run double,
             facility_energy_kwh double, grid_intensity_g_per_kwh double, factor_resolution varchar,

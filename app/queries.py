@@ -175,7 +175,7 @@ def costs(con: Connection) -> pl.DataFrame:
     )
 
 
-# CTEs: the 90 % interval of each group of `grouped_runs` (run_id, group_key and the two figures).
+# CTEs: the 90 % interval of each group of `grouped_runs` (run_id, group_key and the figures).
 # A source of error moves its rows together and sources are independent, so the variance of a total
 # is the sum over sources of (sum over runs of sigma)^2; bounds are never added. Null where a run
 # has a figure but no source of error.
@@ -185,7 +185,8 @@ _INTERVALS = """
                     group_key,
                     source_key,
                     sum(sigma_kwh) as sigma_kwh,
-                    sum(sigma_g_co2e) as sigma_g_co2e
+                    sum(sigma_g_co2e) as sigma_g,
+                    sum(sigma_embodied_g_co2e) as sigma_embodied
                 from grouped_runs
                 join fct_run_uncertainty using (run_id)
                 group by all
@@ -195,29 +196,39 @@ _INTERVALS = """
                 select
                     group_key,
                     sum(sigma_kwh * sigma_kwh) as energy_variance,
-                    sum(sigma_g_co2e * sigma_g_co2e) as emissions_variance
+                    sum(sigma_g * sigma_g) as emissions_variance,
+                    sum(sigma_embodied * sigma_embodied) as embodied_variance
                 from sources_summed
                 group by group_key
+            ),
+
+            largest_sigmas as (
+                select
+                    run_id,
+                    coalesce(max(sigma_kwh), 0) as largest_kwh,
+                    coalesce(max(sigma_g_co2e), 0) as largest_g,
+                    coalesce(max(sigma_embodied_g_co2e), 0) as largest_embodied
+                from fct_run_uncertainty
+                group by run_id
             ),
 
             group_totals as (
                 select
                     group_key,
                     sum(facility_energy_kwh) as kwh,
-                    sum(emissions_location_g_co2e) as g_co2e,
+                    sum(emissions_location_g_co2e) as g,
+                    sum(emissions_embodied_g_co2e) as embodied,
                     count_if(
-                        facility_energy_kwh > 0
-                        and run_id not in (
-                            select run_id from fct_run_uncertainty where sigma_kwh is not null
-                        )
+                        facility_energy_kwh > 0 and coalesce(largest_kwh, 0) = 0
                     ) = 0 as is_energy_covered,
                     count_if(
-                        emissions_location_g_co2e > 0
-                        and run_id not in (
-                            select run_id from fct_run_uncertainty where sigma_g_co2e is not null
-                        )
-                    ) = 0 as is_co2e_covered
+                        emissions_location_g_co2e > 0 and coalesce(largest_g, 0) = 0
+                    ) = 0 as is_g_covered,
+                    count_if(
+                        emissions_embodied_g_co2e > 0 and coalesce(largest_embodied, 0) = 0
+                    ) = 0 as is_embodied_covered
                 from grouped_runs
+                left join largest_sigmas using (run_id)
                 group by group_key
             ),
 
@@ -228,10 +239,14 @@ _INTERVALS = """
                         as facility_energy_kwh_p05,
                     case when is_energy_covered then p95(kwh, energy_variance) end
                         as facility_energy_kwh_p95,
-                    case when is_co2e_covered then p05(g_co2e, emissions_variance) end
+                    case when is_g_covered then p05(g, emissions_variance) end
                         as emissions_location_g_co2e_p05,
-                    case when is_co2e_covered then p95(g_co2e, emissions_variance) end
-                        as emissions_location_g_co2e_p95
+                    case when is_g_covered then p95(g, emissions_variance) end
+                        as emissions_location_g_co2e_p95,
+                    case when is_embodied_covered then p05(embodied, embodied_variance) end
+                        as emissions_embodied_g_co2e_p05,
+                    case when is_embodied_covered then p95(embodied, embodied_variance) end
+                        as emissions_embodied_g_co2e_p95
                 from group_totals
                 left join variances using (group_key)
             )
@@ -239,17 +254,13 @@ _INTERVALS = """
 
 
 def interval(con: Connection) -> pl.DataFrame:
-    """The 90 % interval of the period's totals. At most one row, null where a run has none."""
+    """The 90 % interval of the period's totals. One row, null where a run has none."""
     return _ask(
         con,
         f"""
         with grouped_runs as (select *, 'all' as group_key from runs), {_INTERVALS}
-        select
-            facility_energy_kwh_p05,
-            facility_energy_kwh_p95,
-            emissions_location_g_co2e_p05,
-            emissions_location_g_co2e_p95
-        from (select 'all' as group_key)
+        select intervals.* exclude (group_key)
+        from (select 'all' as group_key) as everything
         left join intervals using (group_key)
         """,  # noqa: S608  (constants of this file)
     )
@@ -569,7 +580,10 @@ def run_sources_of_error(con: Connection, run_id: str) -> pl.DataFrame:
         from fct_run_uncertainty
         where run_id = $run_id
         order by
-            coalesce(emissions_variance_ratio, energy_variance_ratio) desc nulls last, source_key
+            source_kind = 'embodied',
+            coalesce(emissions_variance_ratio, energy_variance_ratio) desc nulls last,
+            embodied_variance_ratio desc nulls last,
+            source_key
         """,
         run_id=run_id,
     )

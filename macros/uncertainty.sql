@@ -7,6 +7,9 @@
     {{ exact_sum("power((" ~ sigma_of_source ~ ") / nullif(" ~ total ~ ", 0), 2)") }}
 {%- endmacro %}
 
+{# Nine tenths of a normal distribution lie within so many standard deviations of its middle. #}
+{% macro z_90() -%} 1.645 {%- endmacro %}
+
 {# Bounds of the 90 % interval around the median. Zero is known to be zero. #}
 {% macro p05(total, relative_variance) -%}
     {{ _bound(total, relative_variance, "-") }}
@@ -18,6 +21,8 @@
     case
         when {{ total }} = 0
         then 0.0
-        else {{ total }} * exp({{ sign }}1.645 * sqrt(ln(1 + {{ relative_variance }})))
+        else
+            {{ total }}
+            * exp({{ sign }}{{ z_90() }} * sqrt(ln(1 + {{ relative_variance }})))
     end
 {%- endmacro %}

@@ -148,11 +148,13 @@ _FIGURES = (
     "emissions_location_g_co2e_p95",
     "emissions_market_g_co2e",
     "emissions_embodied_g_co2e",
+    "emissions_embodied_g_co2e_p05",
+    "emissions_embodied_g_co2e_p95",
     "water_l",
     "effective_cost",
     "cost_currency",
 )
-_SHARES = ("emissions_variance_ratio", "energy_variance_ratio")
+_SHARES = ("emissions_variance_ratio", "energy_variance_ratio", "embodied_variance_ratio")
 
 
 def _of_run(connection: duckdb.DuckDBPyConnection, mart: str, run_id: str) -> list[Row]:
@@ -552,20 +554,24 @@ def as_text(derivation: Derivation) -> str:
 
 
 def _uncertainty_lines(derivation: Derivation) -> Iterator[str]:
-    """The intervals, then each source of error: its share of either variance, how sure it is."""
-    for name, unit in (("facility_energy_kwh", "kWh"), ("emissions_location_g_co2e", "gCO2e")):
+    """The intervals, then each source of error: its share of each variance, how sure it is."""
+    for name, unit in (
+        ("facility_energy_kwh", "kWh"),
+        ("emissions_location_g_co2e", "gCO2e"),
+        ("emissions_embodied_g_co2e", "gCO2e"),
+    ):
         low, value, high = (derivation.totals.get(f"{name}{end}") for end in ("_p05", "", "_p95"))
         if low is not None and value is not None and high is not None:
             yield (
                 f"{name} = {_rounded(value)} {unit}, 90 % interval {_rounded(low)} to "
                 f"{_rounded(high)} {unit}"
             )
-    yield "share of the variance of: emissions   energy"
+    yield "share of the variance of: emissions    energy  embodied"
     for source in derivation.uncertainty:
-        emissions, energy = (_share(source[share]) for share in _SHARES)
+        emissions, energy, embodied = (_share(source[share]) for share in _SHARES)
+        yield f"{emissions:>34}{energy:>10}{embodied:>10}   {source['source_key']}"
         origin = _sentence(source["log_sd_source"], source["log_sd_note"])
-        yield f"{emissions:>34}  {energy:>7}   {source['source_key']}"
-        yield f"{'':>46}log-sd {source['log_sd']:.6g}: {origin}"
+        yield f"{'':57}log-sd {source['log_sd']:.6g}: {origin}"
 
 
 def _share(ratio: float | None) -> str:

@@ -92,6 +92,8 @@ with
             market_source_id,
             cast(market_age_years as bigint) as market_age_years,
             contract_energy_ratio,
+            emissions_embodied_g_co2e_p05,
+            emissions_embodied_g_co2e_p95,
             embodied_method,
             missing_embodied_reason,
             wue_l_per_kwh,

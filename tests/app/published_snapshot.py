@@ -43,7 +43,8 @@ CONTRACT: dict[str, str] = {
         source_row bigint, delivery_id varchar, received_at_utc timestamp, pue_resolution varchar,
         pue_source_id varchar, pue_year integer, pue_age_years double, factor_zone varchar,
         factor_year integer, factor_published_on date, cost_origin varchar,
-        cpu_used_core_hours double, missing_cost_reason varchar""",
+        cpu_used_core_hours double, missing_cost_reason varchar,
+        emissions_embodied_g_co2e_p05 double, emissions_embodied_g_co2e_p95 double""",
     "fct_run_attempts": """
         run_id varchar, attempt integer, status varchar, started_at_utc timestamp,
         ended_at_utc timestamp, duration_s double, facility_energy_kwh double,
@@ -51,7 +52,8 @@ CONTRACT: dict[str, str] = {
     "fct_run_uncertainty": """
         run_id varchar, source_key varchar, sigma_kwh double, sigma_g_co2e double,
         source_kind varchar, factor_key varchar, log_sd double, energy_variance_ratio double,
-        emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar""",
+        emissions_variance_ratio double, log_sd_source varchar, log_sd_note varchar,
+        sigma_embodied_g_co2e double, embodied_variance_ratio double""",
     "fct_run_hours": """
         run_id varchar, hour_start_utc timestamp, fraction_of_run double,
         facility_energy_kwh double, grid_intensity_g_per_kwh double, factor_resolution varchar,
@@ -269,6 +271,15 @@ SMALL: dict[str, list[Row]] = {
             ("r5", "energy", "model:A100", 1.2, 60.0, 0.1, 1.0, 1.0),
             ("r1", "intensity", "FR", 0.0, 30.0, 0.05, 0.0, 900 / 936),
             ("r2", "intensity", "FR", 0.0, 90.0, 0.05, 0.0, 0.2),
+        ]
+    ] + [
+        {"run_id": run_id, "source_key": f"embodied:server:{key}", "source_kind": "embodied",
+         "factor_key": "component_model", "sigma_kwh": 0.0, "sigma_g_co2e": 0.0, "log_sd": log_sd,
+         "sigma_embodied_g_co2e": 25.0 * log_sd, "energy_variance_ratio": 0.0,
+         "emissions_variance_ratio": 0.0, "embodied_variance_ratio": 1.0,
+         "log_sd_source": "expert judgement"}
+        for run_id, key, log_sd in [
+            ("r1", "p4d", 0.5), ("r2", "p4d", 0.5), ("r3", "a2", 0.4), ("r5", "g5", 0.4),
         ]
     ],
     "fct_run_hours": [

@@ -114,16 +114,17 @@ def test_a_run_says_how_sure_it_is_and_why(open_page: Open, language: str) -> No
     energy = {"en": "11.0 kWh to 13.0 kWh", "fr": "11,0 kWh à 13,0 kWh"}[language]
     assert texts["interval_90"].format(interval=energy) in said
     (table,) = (table.value for table in app.table if texts["column.log_sd"] in table.value.columns)
-    # The largest share of the emissions' variance first: the grid, then the meter.
-    assert list(table[texts["column.source_of_error"]]) == [
+    cells = {name: [text.replace("\\", "") for text in table[name]] for name in table}
+    # The largest share of the emissions' variance first; manufacture has a variance of its own.
+    assert cells[texts["column.source_of_error"]] == [
         f"{texts['source_of_error.intensity']} · FR",
         f"{texts['source_of_error.energy']} · meter",
+        f"{texts['source_of_error.embodied']} · server:p4d",
     ]
-    assert [text[:2] for text in table[texts["column.emissions_variance"]]] == ["96", "3.".replace(
-        ".", "," if language == "fr" else "."
-    )]  # fmt: skip
+    shares = {"en": ["96%", "3.8%", "0%"], "fr": ["96\u202f%", "3,8\u202f%", "0\u202f%"]}
+    assert cells[texts["column.emissions_variance"]] == shares[language]
     words = texts["log_sd.expert judgement"]
-    assert list(table[texts["column.log_sd_source"]]) == [words, f"{words}: a note"]
+    assert cells[texts["column.log_sd_source"]] == [words, f"{words}: a note", words]
 
 
 def test_a_run_without_sources_of_error_says_so(open_page: Open) -> None:

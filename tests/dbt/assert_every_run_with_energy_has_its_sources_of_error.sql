@@ -1,5 +1,7 @@
 -- What the meters and power models of a run answer for is its whole energy, and its
--- emissions; so does the grid's intensity for the emissions.
+-- emissions; so do the grid's intensity for the emissions and the figures of
+-- manufacture
+-- for the embodied ones.
 with
     runs as (select * from {{ ref("fct_runs") }}),
     sources as (select * from {{ ref("fct_run_uncertainty") }}),
@@ -9,6 +11,7 @@ with
             runs.run_id,
             runs.facility_energy_kwh,
             runs.emissions_location_g_co2e,
+            runs.emissions_embodied_g_co2e,
             sum(
                 case
                     when sources.source_kind = 'energy'
@@ -29,10 +32,21 @@ with
                     then sources.dependent_g_co2e
                     else 0.0
                 end
-            ) as intensity_g_co2e
+            ) as intensity_g_co2e,
+            sum(
+                case
+                    when sources.source_kind = 'embodied'
+                    then sources.dependent_embodied_g_co2e
+                    else 0.0
+                end
+            ) as embodied_g_co2e
         from runs
         left join sources on runs.run_id = sources.run_id
-        group by runs.run_id, runs.facility_energy_kwh, runs.emissions_location_g_co2e
+        group by
+            runs.run_id,
+            runs.facility_energy_kwh,
+            runs.emissions_location_g_co2e,
+            runs.emissions_embodied_g_co2e
     )
 
 select *
@@ -44,3 +58,5 @@ where
     > 1e-6 + 1e-9 * emissions_location_g_co2e
     or abs(coalesce(intensity_g_co2e, 0.0) - emissions_location_g_co2e)
     > 1e-6 + 1e-9 * emissions_location_g_co2e
+    or abs(coalesce(embodied_g_co2e, 0.0) - emissions_embodied_g_co2e)
+    > 1e-6 + 1e-9 * emissions_embodied_g_co2e

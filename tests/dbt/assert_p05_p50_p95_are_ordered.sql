@@ -1,31 +1,30 @@
 -- The figure itself is the median: it lies between the bounds of its interval, which is
 -- there wherever the figure is, and nowhere else.
-select
-    run_id,
-    facility_energy_kwh_p05,
-    facility_energy_kwh,
-    facility_energy_kwh_p95,
-    emissions_location_g_co2e_p05,
-    emissions_location_g_co2e,
-    emissions_location_g_co2e_p95
-from {{ ref("fct_runs") }}
+{% set figures = [
+    "facility_energy_kwh",
+    "emissions_location_g_co2e",
+    "emissions_embodied_g_co2e",
+] %}
+with
+    runs as (select * from {{ ref("fct_runs") }}),
+
+    figures as (
+        {% for figure in figures %}
+            select
+                run_id,
+                '{{ figure }}' as figure,
+                {{ figure }}_p05 as p05,
+                {{ figure }} as p50,
+                {{ figure }}_p95 as p95
+            from runs
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
+    )
+
+select *
+from figures
 where
-    not coalesce(
-        facility_energy_kwh_p05 <= facility_energy_kwh
-        and facility_energy_kwh <= facility_energy_kwh_p95,
-        facility_energy_kwh is null
-    )
-    or not coalesce(
-        emissions_location_g_co2e_p05 <= emissions_location_g_co2e
-        and emissions_location_g_co2e <= emissions_location_g_co2e_p95,
-        emissions_location_g_co2e is null
-    )
-    or (
-        facility_energy_kwh is null
-        and coalesce(facility_energy_kwh_p05, facility_energy_kwh_p95) is not null
-    )
-    or (
-        emissions_location_g_co2e is null
-        and coalesce(emissions_location_g_co2e_p05, emissions_location_g_co2e_p95)
-        is not null
-    )
+    not coalesce(p05 <= p50 and p50 <= p95, p50 is null)
+    or (p50 is null and coalesce(p05, p95) is not null)

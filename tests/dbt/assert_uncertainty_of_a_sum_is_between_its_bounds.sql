@@ -1,5 +1,5 @@
 -- The uncertainty of a team's month is at least that of independent errors, and at most
--- that of errors that all go the same way. A run's own interval is that of its rows.
+-- that of errors that all go the same way.
 with
     runs as (select * from {{ ref("fct_runs") }}),
     sources as (select * from {{ ref("fct_run_uncertainty") }}),
@@ -9,14 +9,6 @@ with
             concat(
                 coalesce(runs.team, ''), ' ', date_trunc('month', runs.started_at_utc)
             ) as runs_together,
-            sources.source_key,
-            sources.sigma_kwh,
-            sources.sigma_g_co2e
-        from runs
-        inner join sources on runs.run_id = sources.run_id
-        union all
-        select
-            runs.run_id as runs_together,
             sources.source_key,
             sources.sigma_kwh,
             sources.sigma_g_co2e

@@ -84,12 +84,13 @@ EVENTS = [
     building("huge", 1e9),
     building("tiny", 1e-9),
     building("zero", 0.0),
+    event("eight-h100", "p5.48xlarge", "us-east-1"),
     event("nowhere", "m5.xlarge", "atlantis-1"),
     event("no-energy", "zz9.plural", "eu-west-1"),
 ]
 # log-standard-deviations of seeds/factors/uncertainty.csv, all of them expert judgement.
 CPU, MEMORY, COUNTER, MODEL_AT_LOAD, NODE_METER = 0.45, 0.3, 0.03, 0.2, 0.03
-FLEET_PUE, COUNTRY = 0.08, 0.25
+FLEET_PUE, COUNTRY, SERVER_MODEL = 0.08, 0.25, 0.5
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ def test_the_sources_are_published_with_their_shares_and_words(marts: Any) -> No
         "select * from fct_run_uncertainty where run_id = 'plain' order by sigma_g_co2e desc"
     )
     assert [row["source_kind"] for row in sources].count("energy") == 2
-    for share in ("energy_variance_ratio", "emissions_variance_ratio"):
+    for share in ("energy_variance_ratio", "emissions_variance_ratio", "embodied_variance_ratio"):
         assert math.fsum(row[share] for row in sources) == close(1.0)
     grid = next(row for row in sources if row["source_kind"] == "intensity")
     assert (grid["sigma_kwh"], grid["energy_variance_ratio"], grid["log_sd"]) == (0, 0, COUNTRY)
@@ -173,7 +174,7 @@ def test_neither_size_nor_a_facility_meters_pue_matters(
         pytest.approx(expected_high.expected, rel=1e-6),
     )
     kinds = marts.rows("select source_kind from fct_run_uncertainty where run_id = ?", run_id)
-    assert sorted(row["source_kind"] for row in kinds) == ["energy", "intensity"]
+    assert {row["source_kind"] for row in kinds} == {"energy", "intensity", "embodied"}
 
 
 def test_zero_is_certain_and_unknown_is_unknown(marts: Any) -> None:
@@ -189,9 +190,31 @@ def test_zero_is_certain_and_unknown_is_unknown(marts: Any) -> None:
     assert energy_interval(nothing) == emissions_interval(nothing) == (None, None)
     published = marts.rows(
         "select run_id, sigma_kwh, sigma_g_co2e from fct_run_uncertainty "
-        "where run_id in ('zero', 'nowhere', 'no-energy')"
+        "where run_id in ('zero', 'nowhere', 'no-energy') and source_kind <> 'embodied'"
     )
     assert {(row["run_id"], row["sigma_g_co2e"]) for row in published} == {("nowhere", None)}
+
+
+def test_manufacture_reaches_the_farthest_published_figure(marts: Any) -> None:
+    run = marts.run("eight-h100")
+    parts = {
+        row["part"]: row
+        for row in marts.rows("select * from fct_run_embodied where run_id = 'eight-h100'")
+    }
+    server, cards = (parts[name]["emissions_embodied_g_co2e"] for name in ("server", "accelerator"))
+    # A vendor's 164 kg; a component model gives 575.1, farther off than a log-sd of 0.5 reaches.
+    published = math.log(575.1 / 164) / 1.645
+    assert published > 0.5
+    sigmas = [cards * published, server * SERVER_MODEL]
+    bounds = run["emissions_embodied_g_co2e_p05"], run["emissions_embodied_g_co2e_p95"]
+    assert bounds == interval(server + cards, sigmas)
+    # Manufacture is apart from what the run emitted while it ran.
+    words = marts.rows(
+        "select sigma_kwh, sigma_g_co2e, log_sd_source from fct_run_uncertainty "
+        "where run_id = 'eight-h100' and source_kind = 'embodied' order by log_sd desc"
+    )
+    assert words[0]["log_sd_source"] == "published figures, 164.0 to 575.1 kg"
+    assert {(row["sigma_kwh"], row["sigma_g_co2e"]) for row in words} == {(0.0, 0.0)}
 
 
 def totals_of(marts: Any, team: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
