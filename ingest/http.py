@@ -161,17 +161,22 @@ class ApiClient:
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
         end = time.monotonic() + MAX_BODY_S
-        for block in response.iter_content(BLOCK_BYTES):
-            body += block
-            if len(body) > MAX_BODY_BYTES:
-                raise ApiError(
-                    f"HTTP {response.status_code}, but the answer is longer than "
-                    f"{MAX_BODY_BYTES >> 20} MiB"
-                )
-            if time.monotonic() > end:
-                raise ApiError(
-                    f"the answer did not end within {MAX_BODY_S:.0f} s", ends_asking=True
-                )
+        try:
+            for block in response.iter_content(BLOCK_BYTES):
+                body += block
+                if len(body) > MAX_BODY_BYTES:
+                    raise ApiError(
+                        f"HTTP {response.status_code}, but the answer is longer than "
+                        f"{MAX_BODY_BYTES >> 20} MiB"
+                    )
+                if time.monotonic() > end:
+                    raise ApiError(
+                        f"the answer did not end within {MAX_BODY_S:.0f} s", ends_asking=True
+                    )
+        except requests.RequestException as error:
+            raise ApiError(
+                f"HTTP {response.status_code}, but the answer broke off ({type(error).__name__})"
+            ) from None
         return bytes(body)
 
     def _refusal(self, response: requests.Response) -> str:

@@ -86,6 +86,7 @@ class _Hour(BaseModel):
     zone: str | None = None
     datetime: Instant
     carbonIntensity: Number | None = None  # noqa: N815 - the API's names
+    emissionFactorType: Literal["lifecycle", "direct"] | None = None  # noqa: N815
     updatedAt: Instant | None = None  # noqa: N815
     isEstimated: bool | None = None  # noqa: N815
     estimationMethod: str | None = None  # noqa: N815
@@ -173,6 +174,7 @@ class _Asker:
                 from_at_utc=from_at,
                 to_at_utc=from_at + HOUR,
                 intensity_g_per_kwh=item.carbonIntensity,
+                accounting=ACCOUNTINGS.get(item.emissionFactorType or "", nothing.accounting),
                 basis="production" if item.flowTraced is False else "consumption",
                 is_estimated=is_estimated,
                 estimation_method=item.estimationMethod,

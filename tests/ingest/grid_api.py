@@ -76,11 +76,12 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Api]:
                 return
             content = reply.content
             self.send_response(reply.status)
-            for name, value in reply.headers.items():
+            headers = {"Content-Length": str(len(content)), **reply.headers}
+            for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection = len(content) != int(headers["Content-Length"])
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -194,6 +194,18 @@ def test_both_factor_types_are_one_delivery(night: GridNight) -> None:
     ]
 
 
+def test_the_accounting_is_that_of_the_answer(night: GridNight) -> None:
+    """An API that answers with other factors than those asked for is not believed to have."""
+    with serving(lambda a: hourly(a, emissionFactorType="direct")) as api:
+        run(night, api, window("DE", "2026-10-01", "2026-10-01T02"))
+    assert night.rows.select("accounting", KEEP[1]).rows() == [
+        ("lifecycle", None),
+        ("lifecycle", None),
+        ("operational", value_of("DE", utc("2026-10-01T00"))),
+        ("operational", value_of("DE", utc("2026-10-01T01"))),
+    ]
+
+
 def test_when_one_of_both_factor_types_fails_the_window_is_asked_again(night: GridNight) -> None:
     def answer(asked: Asked) -> Reply:
         is_direct = asked.query["emissionFactorType"] == "direct"
@@ -453,6 +465,23 @@ def test_an_api_that_is_not_there(night: GridNight) -> None:
     report = run(night, api, window("DE", "2026-10-01", "2026-10-02"))
     assert report.status == "failed"
     assert "no connection with 127.0.0.1" in (report.error or "")
+
+
+def test_an_answer_that_breaks_off_fails_its_window_alone(night: GridNight) -> None:
+    def answer(asked: Asked) -> Reply:
+        whole = hourly(asked)
+        if asked.query["zone"] == "FR":
+            return whole
+        return Reply(whole.content, headers={"Content-Length": str(len(whole.content) + 1)})
+
+    wanted = [window(zone, "2026-10-01", "2026-10-02") for zone in ("DE", "FR")]
+    with serving(answer) as api:
+        report = run(night, api, *wanted)
+    assert report.status == "partial"
+    assert "DE 2026-10-01T00:00Z--2026-10-02T00:00Z: HTTP 200, but the answer broke off" in (
+        report.error or ""
+    )
+    assert (night.rows["grid_zone"].unique().to_list(), night.rows.height) == (["FR"], 24)
 
 
 @pytest.mark.parametrize(
