@@ -31,7 +31,16 @@ with
                     end
                 ),
                 20
-            ) as anomaly_window
+            ) as anomaly_window,
+            coalesce(
+                max(
+                    case
+                        when parameter = 'factors.stale_after_years'
+                        then cast(value as double)
+                    end
+                ),
+                2.0
+            ) as stale_after_years
         from parameters
     )
 

@@ -1,0 +1,92 @@
+-- Factors that figures of runs rest on, as int_factors__values calls them; the source
+-- is null where the name alone tells. One row per factor table, source and name.
+with
+    run_hours as (select * from {{ ref("int_carbon__run_hours") }}),
+    attempts as (select * from {{ ref("int_energy__attempts") }}),
+    resources as (select * from {{ ref("int_runs__resources") }}),
+    components as (select * from {{ ref("int_energy__components_before_pue") }}),
+    accelerators as (select * from {{ ref("int_energy__accelerator_facts") }}),
+    constants as (select * from {{ ref("stg_factors__power_constants") }}),
+
+    grid_used as (
+        -- A year's figure in the shape of typical days names both of its sources.
+        select
+            'grid_intensity_yearly' as factor_table,
+            split_part(factor_source_id, ' in the shape of ', 1) as source_id,
+            concat(factor_zone, ' ', factor_year, ' ', factor_version) as used_as
+        from run_hours
+        union all
+        select
+            'hourly_profiles' as factor_table,
+            split_part(factor_source_id, ' in the shape of ', 2) as source_id,
+            'hourly_profiles' as used_as
+        from run_hours
+    ),
+
+    pue_used as (
+        select
+            'pue_yearly' as factor_table,
+            attempts.pue_source_id as source_id,
+            concat(
+                resources.provider_code,
+                ' ',
+                case
+                    when attempts.pue_resolution in ('fleet_yearly', 'tool_default')
+                    then '*'
+                    else resources.region
+                end,
+                ' ',
+                attempts.pue_year,
+                ' ',
+                attempts.pue_resolution
+            ) as used_as
+        from attempts
+        inner join resources using (run_id, attempt)
+    ),
+
+    power_used as (
+        select power_factor_key as used_as
+        from components
+        union all
+        select replace(utilization_origin, 'default: ', 'power_constants: ') as used_as
+        from components
+        where utilization_origin like 'default: %'
+        union all
+        -- Between idle and maximum an accelerator follows g(u).
+        select concat('power_constants: ', constants.factor_key) as used_as
+        from components
+        inner join constants on constants.factor_key like 'accelerator#_g#_%' escape '#'
+        where components.power_factor_key like 'accelerators: %'
+        union all
+        select 'power_constants: accelerator_idle_ratio_default' as used_as
+        from components
+        inner join
+            accelerators
+            on components.power_factor_key
+            = concat('accelerators: ', accelerators.accelerator_model)
+        where accelerators.idle_w is null
+    ),
+
+    used as (
+        select factor_table, source_id, used_as
+        from grid_used
+        union all
+        select factor_table, source_id, used_as
+        from pue_used
+        union all
+        select
+            split_part(used_as, ': ', 1) as factor_table,
+            cast(null as string) as source_id,
+            used_as
+        from power_used
+    ),
+
+    final as (
+        select factor_table, source_id, used_as
+        from used
+        where used_as is not null and coalesce(source_id, ' ') <> ''
+        group by factor_table, source_id, used_as
+    )
+
+select *
+from final
