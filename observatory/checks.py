@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +27,10 @@ from observatory.version import code_version
 # Below this, a night may fill the disk.
 LITTLE_SPACE_BYTES = 2 * 1024**3
 OLD_NIGHT_HOURS = 36.0
+FRESHNESS = "fct_factor_freshness"
+KINDS = {"grid_intensity": "grid intensity", "pue": "PUE"}
+# Places that a warning lists.
+NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,12 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
         if night is None:
             raise
         folder = None
-    found: dict[str, Any] = {"last_night": night, "published": None}
+    found: dict[str, Any] = {
+        "last_night": night,
+        "published": None,
+        "stale_factors": [],
+        "warnings": [],
+    }
     if night is not None:
         night["rows_landed"] = sum(source["rows_landed"] for source in night["sources"])
         night["rows_rejected"] = sum(source["rows_rejected"] for source in night["sources"])
@@ -119,6 +129,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             **snapshot.totals(folder),
             "oldest_factor_age_years": _oldest_factor(folder),
         }
+        found["stale_factors"] = _stale_factors(folder)
+        found["warnings"] = list(_staleness(found["stale_factors"]))
     return found
 
 
@@ -131,6 +143,32 @@ def _oldest_factor(folder: Path) -> float | None:
             return None
         rows = snapshot.rows(connection, "select max(factor_age_years) as age from fct_runs")
     return None if rows[0]["age"] is None else float(rows[0]["age"])
+
+
+def _stale_factors(folder: Path) -> list[dict[str, Any]]:
+    """Places whose runs take factors older than the setting allows, kind by kind."""
+    if FRESHNESS not in snapshot.marts(folder):
+        return []
+    with snapshot.connect(folder) as connection:
+        return snapshot.rows(
+            connection,
+            "select kind, provider, region, newest_factor_year, factor_age_years, "
+            "stale_after_years, runs from fct_factor_freshness where is_stale "
+            "order by kind, factor_age_years desc, provider, region",
+        )
+
+
+def _staleness(stale: list[dict[str, Any]]) -> Iterator[str]:
+    """A sentence per kind of factor that is old: where, and what to do."""
+    for kind, rows in groupby(stale, key=lambda row: str(row["kind"])):
+        places = [
+            f"{row['provider']} {row['region']} (of {row['newest_factor_year']})" for row in rows
+        ]
+        more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+        yield (
+            f"{KINDS[kind]} is more than {stale[0]['stale_after_years']:g} years old in "
+            f"{', '.join(places[:NAMED])}{more}; land newer rows with `observatory factors update`"
+        )
 
 
 def doctor(settings: Settings, now: datetime) -> list[Check]:

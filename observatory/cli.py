@@ -40,6 +40,7 @@ from observatory import (
     example,
     explain,
     export,
+    factors,
     files,
     refresh,
     snapshot,
@@ -50,6 +51,8 @@ logger = logging.getLogger("observatory")
 
 DEFAULT_CONFIG = Path("observatory.toml")
 DONE, FAILED, WRONG_USAGE, PARTIAL, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+# How much of a long list a screen is given.
+SHOWN_CHANGES, SHOWN_NAMES = 40, 12
 
 app = typer.Typer(
     name="observatory",
@@ -58,6 +61,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+factors_app = typer.Typer(
+    help="Versions of the factor tables: list them, compare two, deliver new ones.",
+    no_args_is_help=True,
+)
+app.add_typer(factors_app, name="factors")
 
 
 class Target(StrEnum):
@@ -279,6 +287,76 @@ def compare_command(
         _out(state, found.to_json(), "")
     else:
         _print_comparison(found)
+
+
+@factors_app.command("list")
+def factors_list(context: Context, as_json: JsonFlag = False) -> None:
+    """List the versions of every factor table, their age, and whether published runs use them."""
+    state = _state(context, as_json, log_level=logging.WARNING)
+    found = factors.versions(_settings(state, reading=True), now=_now())
+    if state.json:
+        _out(state, found, "")
+        return
+    table = Table(
+        "table", "source", "version", "published", "recorded", "rows", "in force", "newest year",
+        "age", "in use",
+    )  # fmt: skip
+    for row in found["versions"]:
+        table.add_row(
+            row["factor_table"],
+            escape(row["source_id"]),
+            escape(row["version"] or "–"),
+            str(row["published_on"]),
+            str(row["recorded_on"]),
+            f"{row['factor_rows']:,}",
+            f"{row['rows_not_superseded']:,}",
+            str(row["newest_year"] or "–"),
+            f"{row['factor_age_years']} y",
+            {True: "yes", False: "no", None: "–"}[row["is_in_use"]],
+        )
+    _console().print(table)
+
+
+@factors_app.command("diff")
+def factors_diff(
+    context: Context,
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A date or instant (as known then), a published snapshot, or a version of a "
+            "factor table, if need be as TABLE:VERSION.",
+        ),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same, to compare with.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Tell what changed in the factor tables from A to B: table by table, row by row."""
+    state = _state(context, as_json, log_level=logging.WARNING)
+    found = factors.diff(_settings(state, reading=True), a, b, now=_now())
+    if state.json:
+        _out(state, found, "")
+    else:
+        _print_factor_changes(found)
+
+
+@factors_app.command("update")
+def factors_update(
+    context: Context,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A CSV file named like its factor table, or a folder of them."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Land new rows of factor tables; the next night uses them. Idempotent."""
+    state = _state(context, as_json)
+    report = factors.update(_settings(state), source, now=_now())
+    if state.json:
+        _out(state, report.to_json(), "")
+    else:
+        _print_factor_update(report)
+    raise typer.Exit(DONE if report.status == "ok" else PARTIAL)
 
 
 @app.command("export")
@@ -638,6 +716,61 @@ def _print_comparison(found: compare.Comparison) -> None:
         _console().print(runs)
 
 
+def _print_factor_changes(found: dict[str, Any]) -> None:
+    if not found["tables"]:
+        typer.echo(f"no factor changed from {found['from']['given']} to {found['to']['given']}")
+    for summary in found["tables"]:
+        counts = ", ".join(f"{summary[kind]:,} {kind}" for kind in factors.CHANGES if summary[kind])
+        typer.echo(f"{summary['factor_table']}: {counts}")
+        for name in ("zones", "regions"):
+            if summary[name]:
+                typer.echo(f"  {name}: {_some(summary[name], SHOWN_NAMES)}")
+        rows = [row for row in found["changes"] if row["factor_table"] == summary["factor_table"]]
+        table = Table("change", "fact", "attribute", "old", "new", "change", "version", box=None)
+        for row in rows[:SHOWN_CHANGES]:
+            relative = row["relative_change"]
+            versions = (row["old_version"], row["new_version"])
+            table.add_row(
+                row["change"],
+                escape(f"{row['fact']} ({row['source_id']})"),
+                f"{row['attribute']}, {row['unit']}",
+                _plain(row["old_value"]),
+                _plain(row["new_value"]),
+                "–" if relative is None else f"{relative:+.2%}",
+                escape(" → ".join(dict.fromkeys(text for text in versions if text)) or "–"),
+            )
+        _console().print(table)
+        if len(rows) > SHOWN_CHANGES:
+            typer.echo(f"  and {len(rows) - SHOWN_CHANGES:,} more; --json has all")
+
+
+def _print_factor_update(report: factors.UpdateReport) -> None:
+    table = Table("table", "status", "rows in", "landed", "unchanged", "rejected")
+    for row in report.tables:
+        counts = ("rows_in", "rows_landed", "rows_unchanged", "rows_rejected")
+        table.add_row(row["table"], row["status"], *(f"{row[key]:,}" for key in counts))
+    _console().print(table)
+    for row in report.rejected[:SHOWN_CHANGES]:
+        line = f" line {row['source_row']}" if row["source_row"] is not None else ""
+        column = f", {row['field']}" if row["field"] else ""
+        typer.echo(
+            f"rejected {row['source_file']}{line}{column}: {row['detail']} ({row['reason']})",
+            err=True,
+        )
+    if len(report.rejected) > SHOWN_CHANGES:
+        typer.echo(f"and {len(report.rejected) - SHOWN_CHANGES:,} more rejected", err=True)
+    typer.echo(report.message, err=report.status != "ok")
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
 def _print_status(found: dict[str, Any]) -> None:
     night, published = found["last_night"], found["published"]
     if night is None:
@@ -662,6 +795,8 @@ def _print_status(found: dict[str, Any]) -> None:
     )
     age = published["oldest_factor_age_years"]
     typer.echo(f"factors      the oldest in use is {'–' if age is None else f'{age:g} years'} old")
+    for warning in found["warnings"]:
+        typer.echo(f"warning      {warning}")
 
 
 def _print_demo(report: refresh.RefreshReport, summary: dict[str, Any]) -> None:

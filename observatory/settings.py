@@ -168,6 +168,20 @@ class AnomalySettings(Section):
     window: int = Field(default=20, ge=1, description="How many earlier runs say what is usual.")
 
 
+class FactorSettings(Section):
+    """The factors that figures rest on."""
+
+    path: Path | None = Field(
+        default=None,
+        examples=["/exports/factors"],
+        description="What `factors update` reads: a CSV file named like its factor table, or a "
+        "folder of them.",
+    )
+    stale_after_years: NotNegative = Field(
+        default=2.0, description="`status` and the app warn of factors of runs older than this."
+    )
+
+
 class AlertSettings(Section):
     """Where messages go."""
 
@@ -301,6 +315,7 @@ class Settings(BaseSettings):
     refresh: RefreshSettings = Field(default_factory=RefreshSettings)
     attribution: AttributionSettings = Field(default_factory=AttributionSettings)
     anomaly: AnomalySettings = Field(default_factory=AnomalySettings)
+    factors: FactorSettings = Field(default_factory=FactorSettings)
     collector: CollectorSettings = Field(default_factory=CollectorSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     sites: dict[str, SiteSettings] = Field(default_factory=dict)
@@ -368,7 +383,12 @@ def load_settings(config: Path | None, paths_base: Path | None = None) -> Settin
         }
     )
     with_inbox = _with_inbox(sources, resolved.inbox)
-    return settings.model_copy(update={"paths": resolved, "sources": with_inbox})
+    factors = settings.factors
+    if factors.path is not None:
+        factors = factors.model_copy(update={"path": _resolve(factors.path, base)})
+    return settings.model_copy(
+        update={"paths": resolved, "factors": factors, "sources": with_inbox}
+    )
 
 
 class _Where:

@@ -17,7 +17,9 @@ from observatory.settings import Settings
 SCOPE = "settings"
 SOURCE = "settings"
 SOURCE_FILE = "observatory.toml"
-PARAMETER_SECTIONS = ("attribution", "anomaly", "reporting")
+PARAMETER_SECTIONS = ("attribution", "anomaly", "factors", "reporting")
+# Where something lies is no parameter of a model.
+PLACES = {"path"}
 
 SITES = Dataset(
     "_settings__sites",
@@ -105,7 +107,7 @@ def _contracts(settings: Settings) -> Iterator[dict[str, Any]]:
 def _parameters(settings: Settings) -> Iterator[dict[str, Any]]:
     for section in PARAMETER_SECTIONS:
         model: BaseModel = getattr(settings, section)
-        for key, value in model.model_dump(mode="json").items():
+        for key, value in model.model_dump(mode="json", exclude=PLACES).items():
             yield {"parameter": f"{section}.{key}", "value": None if value is None else str(value)}
 
 

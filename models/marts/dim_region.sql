@@ -17,7 +17,8 @@ with
             regions.latitude,
             regions.longitude,
 
-            regions.grid_zone_source_id
+            regions.grid_zone_source_id,
+            places.subdivision_iso3166_2
         from places
         left join
             regions
