@@ -38,6 +38,11 @@ ENGLISH = {
     "banner.old": "These are the numbers of {day}, {age} old. `observatory refresh` brings newer "
     "ones.",
     "banner.no_detail": "no detail was recorded; `observatory status` tells more",
+    "banner.stale.grid_intensity": "Grid factors more than {years} years older than the runs that "
+    "take them: {places}. `observatory factors update` lands newer ones.",
+    "banner.stale.pue": "PUE more than {years} years older than the runs that take it: {places}. "
+    "`observatory factors update` lands newer ones.",
+    "banner.stale.more": "and {count} more",
     # filters
     "filter.title": "Filters",
     "filter.period": "Period",
@@ -422,6 +427,12 @@ FRENCH = {
     "banner.old": "Ce sont les chiffres du {day}, vieux de {age}. `observatory refresh` en apporte "
     "de plus récents.",
     "banner.no_detail": "aucun détail enregistré ; `observatory status` en dit plus",
+    "banner.stale.grid_intensity": "Facteurs de réseau en retard de plus de {years} ans sur les "
+    "exécutions qui les prennent : {places}. `observatory factors update` en apporte de plus "
+    "récents.",
+    "banner.stale.pue": "PUE en retard de plus de {years} ans sur les exécutions qui le prennent : "
+    "{places}. `observatory factors update` en apporte de plus récents.",
+    "banner.stale.more": "et {count} de plus",
     "filter.title": "Filtres",
     "filter.period": "Période",
     "filter.period.help": "Comptée à rebours depuis le jour de la dernière exécution de la "

@@ -76,6 +76,9 @@ MARTS: dict[str, dict[str, str]] = {
             runs bigint, runs_with_energy_ratio double, runs_with_cost_ratio double,
             measured_energy_ratio double, oldest_factor_age_years double,
             missing_reasons varchar""",
+        "fct_factor_freshness": """
+            kind varchar, provider varchar, region varchar, newest_factor_year bigint,
+            factor_age_years bigint, stale_after_years double, is_stale boolean, runs bigint""",
     }.items()
 }
 

@@ -779,3 +779,23 @@ def oldest_factor(con: Connection) -> pl.DataFrame:
         from runs
         """,
     )
+
+
+def stale_factors(con: Connection) -> pl.DataFrame:
+    """Places whose runs take factors older than the setting allows, of the chosen regions and of
+    the whole snapshot. One row per kind, provider and region.
+    """
+    return _ask(
+        con,
+        """
+        select kind, provider, region, newest_factor_year, factor_age_years, stale_after_years
+        from fct_factor_freshness
+        where
+            is_stale
+            and (
+                len(getvariable('region')) = 0
+                or list_contains(getvariable('region'), coalesce(region, ''))
+            )
+        order by kind, factor_age_years desc, provider, region
+        """,
+    )

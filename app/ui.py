@@ -26,6 +26,9 @@ _STYLE = """
 </style>
 """
 
+# Places that a warning lists.
+PLACES_NAMED = 6
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -93,6 +96,22 @@ def banner(context: state.Context) -> None:
         if age > state.OLD_AFTER:
             lasted = context.format.duration(age.total_seconds() // 86400 * 86400 or None)
             st.info(context.text("banner.old", day=day, age=lasted), icon=":material/schedule:")
+
+
+def stale_factors(context: state.Context) -> None:
+    """Says where runs take old factors, kind by kind, and what to do."""
+    for (kind,), rows in context.ask(queries.stale_factors).group_by("kind", maintain_order=True):
+        places = [
+            f"{row['provider']} {row['region']} ({row['newest_factor_year']})"
+            for row in rows.to_dicts()
+        ]
+        if (more := len(places) - PLACES_NAMED) > 0:
+            count = context.format.count(more)
+            places[PLACES_NAMED:] = [context.text("banner.stale.more", count=count)]
+        after = rows["stale_after_years"][0]
+        years = context.format.number(after, 1 if after.is_integer() else 2)
+        said = context.text(f"banner.stale.{kind}", years=years, places=", ".join(places))
+        st.warning(said, icon=":material/history:")
 
 
 def _why(context: state.Context) -> str:

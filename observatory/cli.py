@@ -356,7 +356,7 @@ def factors_update(
         _out(state, report.to_json(), "")
     else:
         _print_factor_update(report)
-    raise typer.Exit(DONE if report.status == "ok" else PARTIAL)
+    raise typer.Exit({"ok": DONE, "partial": PARTIAL}.get(report.status, FAILED))
 
 
 @app.command("export")

@@ -85,7 +85,6 @@ _COMPARED = """
             (old.version, old.published_on, old.recorded_on)
             is distinct from (new.version, new.published_on, new.recorded_on)
         ))
-    order by factor_table, change, fact, source_id, attribute
 """
 _REGIONS_IN = """
     select distinct changes.factor_table, concat(regions.provider, ' ', regions.region) as region
@@ -105,7 +104,7 @@ _REGIONS_IN = """
 
 @dataclass(frozen=True)
 class UpdateReport:
-    """What `update` did. `status`: ok, or partial when rows were rejected or a table failed."""
+    """What `update` did. `status`: ok, partial (rows were rejected) or failed (the disk)."""
 
     status: str
     message: str
@@ -240,7 +239,9 @@ def diff(settings: Settings, a: str, b: str, *, now: datetime) -> dict[str, Any]
             with_superseded="false" if all(labels) else "true",
         )
         connection.execute(f"create temp table changes as {compared}")
-        changes = snapshot.rows(connection, "select * from changes order by all")
+        changes = snapshot.rows(
+            connection, "select * from changes order by factor_table, fact, source_id, attribute"
+        )
         regions = snapshot.rows(connection, _REGIONS_IN)
     return {
         "from": _told(sides[0]),

@@ -10,6 +10,7 @@ context = state.context()
 fmt, filters = context.format, state.until_the_snapshot(context)
 st.title(context.text("quality.title"))
 ui.banner(context)
+ui.stale_factors(context)
 ui.tiles(snapshot_facts.tiles(context, context.ask(queries.oldest_factor).row(0, named=True)))
 
 sources = context.ask(queries.quality_by_source, filters=filters)

@@ -12,6 +12,7 @@ fmt, filters = context.format, context.filters
 
 st.title(context.text("overview.title"))
 ui.banner(context)
+ui.stale_factors(context)
 if ui.nothing(context):
     st.stop()
 

@@ -17,7 +17,7 @@ with
             facts.source_id,
             facts.idle_source_id,
             facts.training_source_id,
-            facts.missing_reason
+            modelled.missing_reason
         from facts
         inner join modelled on facts.accelerator_model = modelled.accelerator_model
     )

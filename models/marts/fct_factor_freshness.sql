@@ -2,49 +2,48 @@
 -- the newest year they ran in. One row per kind of factor, provider and region.
 with
     run_hours as (select * from {{ ref("int_carbon__run_hours") }}),
-    attempts as (select * from {{ ref("int_energy__attempts") }}),
-    times as (select * from {{ ref("int_runs__attempts") }}),
-    resources as (select * from {{ ref("int_runs__resources") }}),
+    pue as (select * from {{ ref("int_carbon__pue") }}),
     parameters as (select * from {{ ref("int_settings__parameters") }}),
 
     factors_used as (
         select
             'grid_intensity' as kind,
+            provider_code as provider,
+            region,
             run_id,
-            attempt,
-            factor_year,
             year(hour_start_utc) as year_used,
+            factor_year,
             factor_source_id as source_id
         from run_hours
         where factor_year is not null
         union all
         select
             'pue' as kind,
-            attempts.run_id,
-            attempts.attempt,
-            attempts.pue_year as factor_year,
-            year(times.started_at_utc) as year_used,
-            attempts.pue_source_id as source_id
-        from attempts
-        inner join times using (run_id, attempt)
-        where attempts.pue_year is not null
+            run_hours.provider_code as provider,
+            run_hours.region,
+            run_hours.run_id,
+            pue.year as year_used,
+            pue.pue_year as factor_year,
+            pue.pue_source_id as source_id
+        from run_hours
+        inner join
+            pue
+            on run_hours.provider_code = pue.provider_code
+            and run_hours.region = pue.region
+            and year(run_hours.hour_start_utc) = pue.year
     ),
 
     places as (
         select
-            factors_used.kind,
-            resources.provider_code as provider,
-            resources.region,
-            count(distinct factors_used.run_id) as runs,
-            max(factors_used.factor_year) as newest_factor_year,
-            max(factors_used.year_used) as newest_year_used,
-            max_by(
-                factors_used.source_id,
-                concat(factors_used.factor_year, ' ', factors_used.source_id)
-            ) as newest_source_id
+            kind,
+            provider,
+            region,
+            count(distinct run_id) as runs,
+            max(factor_year) as newest_factor_year,
+            max(year_used) as newest_year_used,
+            max_by(source_id, concat(factor_year, ' ', source_id)) as newest_source_id
         from factors_used
-        inner join resources using (run_id, attempt)
-        group by factors_used.kind, resources.provider_code, resources.region
+        group by kind, provider, region
     ),
 
     final as (

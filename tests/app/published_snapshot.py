@@ -80,6 +80,10 @@ CONTRACT: dict[str, str] = {
         day date, source varchar, rows_in bigint, rows_landed bigint, rows_rejected bigint,
         runs bigint, runs_with_energy_ratio double, runs_with_cost_ratio double,
         measured_energy_ratio double, oldest_factor_age_years double, missing_reasons varchar""",
+    "fct_factor_freshness": """
+        kind varchar, provider varchar, region varchar, newest_factor_year bigint,
+        newest_year_used bigint, factor_age_years bigint, stale_after_years double,
+        is_stale boolean, runs bigint, newest_source_id varchar""",
 }
 
 
@@ -339,6 +343,16 @@ SMALL: dict[str, list[Row]] = {
         for day, source, rows_in, rejected, runs, energy in [
             (19, "run_events", 10, 0, 1, 0.0), (20, "run_events", 20, 2, 3, 1.0),
             (20, "focus", 100, 0, 1, 1.0), (21, "run_events", 5, 0, 1, 1.0),
+        ]
+    ],
+    "fct_factor_freshness": [
+        {"kind": kind, "provider": provider, "region": region, "newest_factor_year": year,
+         "newest_year_used": 2026, "factor_age_years": 2026 - year, "stale_after_years": 2.0,
+         "is_stale": year < 2024, "runs": 2, "newest_source_id": "somebody"}
+        for kind, provider, region, year in [
+            ("grid_intensity", "aws", "eu-west-3", 2025),
+            ("grid_intensity", "aws", "us-east-1", 2023),
+            ("pue", "aws", "us-east-1", 2022), ("pue", "gcp", "europe-west1", 2021),
         ]
     ],
 }  # fmt: skip

@@ -181,6 +181,21 @@ def test_a_failed_night_is_a_banner(open_page: Open, tmp_path: Path) -> None:
     assert "`assert_allocated_cost_equals_the_bill`" in app.warning[0].value
 
 
+@pytest.mark.parametrize("page", ["overview", "data_quality"])
+def test_old_factors_are_told_kind_by_kind_with_the_remedy(open_page: Open, page: str) -> None:
+    said = [warning.value for warning in open_page("small", page, lang="en").warning]
+    assert said == [
+        "Grid factors more than 2 years older than the runs that take them: aws us-east-1 (2023). "
+        "`observatory factors update` lands newer ones.",
+        "PUE more than 2 years older than the runs that take it: gcp europe-west1 (2021), "
+        "aws us-east-1 (2022). `observatory factors update` lands newer ones.",
+    ]
+    french = [warning.value for warning in open_page("small", page, lang="fr").warning]
+    assert "en retard de plus de 2 ans" in french[0] and "us-east-1 (2023)" in french[0]
+    elsewhere = open_page("small", page, lang="en", region="eu-west-3")
+    assert not elsewhere.warning
+
+
 def test_old_numbers_say_so(open_page: Open, tmp_path: Path) -> None:
     about = {"as_of": "2026-11-01T02:00:00Z"}
     app = open_page(write_snapshot(tmp_path / "published", SMALL, about=about), lang="en")

@@ -52,6 +52,19 @@ def test_totals_of_the_period_and_of_the_one_before(con: duckdb.DuckDBPyConnecti
     assert before["has_full_history"] is True
 
 
+def test_stale_factors_are_the_oldest_first_and_those_of_the_chosen_regions(
+    con: duckdb.DuckDBPyConnection, snapshots: dict[str, Path]
+) -> None:
+    assert queries.stale_factors(con).select("kind", "region", "factor_age_years").rows() == [
+        ("grid_intensity", "us-east-1", 3),
+        ("pue", "europe-west1", 5),
+        ("pue", "us-east-1", 4),
+    ]
+    chosen = replace(NOVEMBER, region=("europe-west1",))
+    with open_marts(snapshots["small"] / "current", chosen) as filtered:
+        assert queries.stale_factors(filtered)["region"].to_list() == ["europe-west1"]
+
+
 def test_costs_stay_in_their_currency(con: duckdb.DuckDBPyConnection) -> None:
     assert queries.costs(con).rows() == [("EUR", 420.0, 3), ("USD", 7.0, 1)]
 

@@ -72,6 +72,14 @@ MART_COLUMNS: dict[str, str] = {
         our_emissions_location_g_co2e provider_emissions_location_g_co2e ratio
         provider_model_version explanation
     """,
+    "fct_factors": """
+        factor_table fact source_id attribute published_on recorded_on recorded_at_utc version
+        zone_type provider zone year unit is_newest do_sources_differ value
+    """,
+    "fct_factor_freshness": """
+        kind provider region newest_factor_year newest_year_used factor_age_years
+        stale_after_years is_stale runs newest_source_id
+    """,
     "fct_restatements": """
         month metric before after cause from_version to_version
     """,

@@ -45,6 +45,17 @@ def test_staging_has_the_columns_and_the_key_that_the_seed_declares(
         assert lists == {"columns": list(table.columns), "key": list(table.key)}, name
 
 
+def test_list_and_diff_know_every_table(dbt_manifest: dict[str, Any]) -> None:
+    values = dbt_manifest["nodes"]["model.observatory.int_factors__values"]
+    known = {parent.rpartition("stg_factors__")[2] for parent in values["depends_on"]["nodes"]}
+    assert known == set(factor_tables()), "add the table to macros/factor_tables.sql"
+
+
+def test_a_delivered_row_must_say_when_it_was_published() -> None:
+    for name, table in factor_tables().items():
+        assert not table.checks["published_on"].nullable, name
+
+
 def test_only_staging_reads_the_seeds_of_factors(dbt_manifest: dict[str, Any]) -> None:
     seeds = {f"seed.observatory.{name}" for name in factor_tables()}
     readers = {

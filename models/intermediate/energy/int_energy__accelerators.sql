@@ -52,7 +52,9 @@ with
             concat('accelerators: ', accelerator_model) as factor_key,
             source_id,
             training_source_id,
-            missing_reason
+            coalesce(
+                missing_reason, case when max_w is null then 'no_published_power' end
+            ) as missing_reason
         from accelerators_with_idle
     )
 

@@ -2,8 +2,7 @@
 -- is null where the name alone tells. One row per factor table, source and name.
 with
     run_hours as (select * from {{ ref("int_carbon__run_hours") }}),
-    attempts as (select * from {{ ref("int_energy__attempts") }}),
-    resources as (select * from {{ ref("int_runs__resources") }}),
+    pue as (select * from {{ ref("int_carbon__pue") }}),
     components as (select * from {{ ref("int_energy__components_before_pue") }}),
     accelerators as (select * from {{ ref("int_energy__accelerator_facts") }}),
     constants as (select * from {{ ref("stg_factors__power_constants") }}),
@@ -26,22 +25,26 @@ with
     pue_used as (
         select
             'pue_yearly' as factor_table,
-            attempts.pue_source_id as source_id,
+            pue.pue_source_id as source_id,
             concat(
-                resources.provider_code,
+                pue.provider_code,
                 ' ',
                 case
-                    when attempts.pue_resolution in ('fleet_yearly', 'tool_default')
+                    when pue.pue_resolution in ('fleet_yearly', 'tool_default')
                     then '*'
-                    else resources.region
+                    else pue.region
                 end,
                 ' ',
-                attempts.pue_year,
+                pue.pue_year,
                 ' ',
-                attempts.pue_resolution
+                pue.pue_resolution
             ) as used_as
-        from attempts
-        inner join resources using (run_id, attempt)
+        from run_hours
+        inner join
+            pue
+            on run_hours.provider_code = pue.provider_code
+            and run_hours.region = pue.region
+            and year(run_hours.hour_start_utc) = pue.year
     ),
 
     power_used as (
