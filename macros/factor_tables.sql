@@ -47,6 +47,7 @@
                     ],
                     "provider": "provider_code",
                     "version": "method",
+                    "used_as": "concat('embodied_servers: ', family, ', ', case when instance_type = '*' then '' else concat(instance_type, ', ') end, platform_vcpus, ' vCPUs')",
                     "values": {
                         "server_kg_co2e": "kgCO2e",
                         "low_kg_co2e": "kgCO2e",

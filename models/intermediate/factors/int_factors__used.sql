@@ -4,6 +4,7 @@ with
     run_hours as (select * from {{ ref("int_carbon__run_hours") }}),
     pue as (select * from {{ ref("int_carbon__pue") }}),
     components as (select * from {{ ref("int_energy__components_before_pue") }}),
+    embodied as (select * from {{ ref("int_carbon__embodied") }}),
     accelerators as (select * from {{ ref("int_energy__accelerator_facts") }}),
     constants as (select * from {{ ref("stg_factors__power_constants") }}),
 
@@ -47,9 +48,12 @@ with
             and year(run_hours.hour_start_utc) = pue.year
     ),
 
-    power_used as (
+    named_used as (
         select power_factor_key as used_as
         from components
+        union all
+        select factor_key as used_as
+        from embodied
         union all
         select replace(utilization_origin, 'default: ', 'power_constants: ') as used_as
         from components
@@ -81,7 +85,7 @@ with
             split_part(used_as, ': ', 1) as factor_table,
             cast(null as string) as source_id,
             used_as
-        from power_used
+        from named_used
     ),
 
     final as (
