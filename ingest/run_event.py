@@ -189,6 +189,8 @@ class RunEvent(BaseModel):
     """Per instance."""
     accelerator_share: Ratio | None = None
     """0–1: the part of each accelerator that is the run's."""
+    tpu_topology: str | None = None
+    """Chips of a slice of TPUs by dimension: 2x4."""
     cpu_utilization_ratio: Ratio | None = None
     """0–1, mean over the interval since the last event."""
     accelerator_utilization_ratio: Ratio | None = None

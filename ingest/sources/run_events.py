@@ -65,6 +65,7 @@ EVENTS = Dataset(
         "accelerator_model": pl.String(),
         "accelerator_count": pl.Float64(),
         "accelerator_share": pl.Float64(),
+        "tpu_topology": pl.String(),
         "cpu_utilization_ratio": pl.Float64(),
         "accelerator_utilization_ratio": pl.Float64(),
         "memory_used_gib": pl.Float64(),

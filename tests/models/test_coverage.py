@@ -93,6 +93,96 @@ NAMED = {
     "u-12tb1.112xlarge": (448, 448, 12288, "Skylake"),
 }
 
+A100_40, A100_80 = "NVIDIA A100 SXM4 40GB", "NVIDIA A100 SXM4 80GB"
+# What is told of accelerators: fields of the event, the device, devices in all (a share counts as
+# such), machines, why there is no energy.
+ACCELERATORS: dict[str, tuple[dict[str, Any], str | None, float | None, int, str | None]] = {
+    # Attached to a machine that has none of its own.
+    "t4": ({"instance_type": "n1-standard-8", "accelerator_model": "nvidia-tesla-t4",
+            "accelerator_count": 2}, "NVIDIA T4", 2, 1, None),
+    "t4-vertex": ({"instance_type": "n1-standard-8", "accelerator_model": "NVIDIA_TESLA_T4",
+                   "accelerator_count": 1}, "NVIDIA T4", 1, 1, None),
+    "t4-how-many": ({"instance_type": "n1-standard-8", "accelerator_model": "nvidia-tesla-t4"},
+                    "NVIDIA T4", None, 1, "unknown_accelerator_count"),
+    "none-attached": ({"instance_type": "n1-standard-8"}, None, 0, 1, None),
+    "g2-custom": ({"instance_type": "g2-custom-20-65536"}, "NVIDIA L4", None, 1,
+                  "unknown_accelerator_count"),
+    # As nodes of Kubernetes and exporters of metrics label them.
+    "label": ({"vcpus": 8, "accelerator_model": "NVIDIA-A100-SXM4-80GB", "accelerator_count": 1},
+              A100_80, 1, 1, None),
+    "label-h100": ({"vcpus": 8, "accelerator_model": "NVIDIA-H100-80GB-HBM3",
+                    "accelerator_count": 8}, "NVIDIA H100 SXM5 80GB", 8, 1, None),
+    "shared": ({"vcpus": 8, "accelerator_model": "Tesla-T4-SHARED", "accelerator_count": 1},
+               "NVIDIA T4", None, 1, "unknown_accelerator_share"),
+    "shared-told": ({"vcpus": 8, "accelerator_model": "Tesla-T4-SHARED", "accelerator_count": 1,
+                     "accelerator_share": 0.25}, "NVIDIA T4", 0.25, 1, None),
+    "resource": ({"instance_type": "g2-standard-24", "accelerator_model": "nvidia.com/gpu",
+                  "accelerator_count": 1}, "NVIDIA L4", 1, 1, None),
+    # MIG: compute slices of the device's.
+    "mig-label": ({"vcpus": 8, "accelerator_model": "NVIDIA-A100-SXM4-80GB-MIG-3g.40gb",
+                   "accelerator_count": 1}, A100_80, 3 / 7, 1, None),
+    "mig-smi": ({"vcpus": 8, "accelerator_model": "NVIDIA A100-SXM4-40GB MIG 1g.5gb",
+                 "accelerator_count": 2}, A100_40, 2 / 7, 1, None),
+    "mig-gres": ({"vcpus": 8, "accelerator_model": "a100_3g.20gb", "accelerator_count": 1},
+                 A100_40, 3 / 7, 1, None),
+    "mig-gres-80": ({"vcpus": 8, "accelerator_model": "a100_3g.40gb", "accelerator_count": 1},
+                    A100_80, 3 / 7, 1, None),
+    "mig-resource": ({"vcpus": 8, "accelerator_model": "nvidia.com/mig-1g.5gb",
+                      "accelerator_count": 1}, A100_40, 1 / 7, 1, None),
+    "mig-more-memory": ({"vcpus": 8, "accelerator_model": "a100-40gb-mig-1g.10gb",
+                         "accelerator_count": 1}, A100_40, 1 / 7, 1, None),
+    "mig-compute": ({"vcpus": 8, "accelerator_model": "NVIDIA A100-SXM4-40GB MIG 1c.3g.20gb",
+                     "accelerator_count": 1}, A100_40, 1 / 7, 1, None),
+    "mig-a30": ({"vcpus": 8, "accelerator_model": "NVIDIA-A30-MIG-2g.12gb",
+                 "accelerator_count": 1}, "NVIDIA A30", 0.5, 1, None),
+    "mig-of-which": ({"vcpus": 8, "accelerator_model": "MIG 3g.40gb", "accelerator_count": 1},
+                     "mig 3g.40gb", 3 / 7, 1, "unknown_accelerator"),
+    "mig-of-machine": ({"instance_type": "p4d.24xlarge", "accelerator_model": "MIG 3g.20gb",
+                        "accelerator_count": 1, "vcpus": 12}, A100_40, 3 / 7, 1, None),
+    "mig-how-many": ({"instance_type": "p4d.24xlarge", "accelerator_model": "MIG 3g.20gb",
+                      "vcpus": 12}, A100_40, None, 1, "unknown_accelerator_count"),
+    "mig-told": ({"vcpus": 8, "accelerator_model": "A100-SXM4-40GB-MIG-1g.5gb",
+                  "accelerator_count": 1, "accelerator_share": 0.125}, A100_40, 0.125, 1, None),
+    # Boards and dies.
+    "k80-die": ({"instance_type": "p2.xlarge"}, "NVIDIA K80 (per GK210 GPU)", 1, 1, None),
+    "k80-tool": ({"vcpus": 4, "accelerator_model": "Tesla K80", "accelerator_count": 2},
+                 "NVIDIA K80 (per GK210 GPU)", 2, 1, None),
+    "k80-board": ({"vcpus": 4, "accelerator_model": "Tesla K80 board", "accelerator_count": 1},
+                  "NVIDIA K80 (board)", 1, 1, None),
+    "mi250x": ({"vcpus": 64, "accelerator_model": "AMD Instinct MI250X / MI250",
+                "accelerator_count": 8}, "AMD Instinct MI250X", 4, 1, None),
+    "mi300x": ({"vcpus": 96, "accelerator_model": "AMD Instinct MI300X OAM",
+                "accelerator_count": 8}, "AMD Instinct MI300X", 8, 1, None),
+    # TPUs: chips.
+    "v2-8": ({"vcpus": 96, "accelerator_model": "v2-8"}, "Google TPU v2", 4, 1, None),
+    "v3-32": ({"vcpus": 96, "accelerator_model": "v3-32", "instance_count": 4}, "Google TPU v3",
+              16, 4, None),
+    "v4-8": ({"vcpus": 240, "accelerator_model": "tpu-v4-podslice", "tpu_topology": "2x2x1"},
+             "Google TPU v4", 4, 1, None),
+    "tpu-v3": ({"vcpus": 96, "accelerator_model": "TPU_V3", "accelerator_count": 8},
+               "Google TPU v3", 4, 1, None),
+    "tpu-v4": ({"instance_type": "ct4p-hightpu-4t", "accelerator_model": "TPU_V4"},
+               "Google TPU v4", 4, 1, None),
+    "v5e-8": ({"vcpus": 24, "accelerator_model": "v5litepod-8"}, "Google TPU v5e", 8, 1,
+              "no_published_power"),
+    "v5e-8-once": ({"vcpus": 24, "accelerator_model": "v5litepod-8", "accelerator_count": 1},
+                   "Google TPU v5e", 8, 1, "no_published_power"),
+    "v5e-2x4": ({"instance_type": "ct5lp-hightpu-4t", "accelerator_model": "TPU_V5_LITEPOD",
+                 "tpu_topology": "2x4"}, "Google TPU v5e", 8, 2, "no_published_power"),
+    "v5e-label": ({"vcpus": 24, "accelerator_model": "tpu-v5-lite-podslice 2x4"},
+                  "Google TPU v5e", 8, 1, "no_published_power"),
+    "v5p-8": ({"vcpus": 208, "accelerator_model": "v5p-8"}, "Google TPU v5p", 4, 1,
+              "no_published_power"),
+    "ct6e": ({"instance_type": "ct6e-standard-4t"}, "Google TPU v6e", 4, 1, "no_published_power"),
+    # AWS's own.
+    "trn1": ({"instance_type": "ml.trn1.32xlarge", "accelerator_model": "aws.amazon.com/neuron"},
+             "AWS Trainium1", 16, 1, "no_published_power"),
+    "inf2": ({"vcpus": 4, "accelerator_model": "inferentia2", "accelerator_count": 1},
+             "AWS Inferentia2", 1, 1, "no_published_power"),
+    "nobody-knows": ({"vcpus": 4, "accelerator_model": "Abacus 9000", "accelerator_count": 1},
+                     "Abacus 9000", 1, 1, "unknown_accelerator"),
+}  # fmt: skip
+
 # What a region is called, with the provider or without: (provider, as told, zone, region).
 REGION_NAMES = [
     ("aws", "US-EAST-1", None, "us-east-1"),
@@ -166,6 +256,10 @@ def events() -> Iterator[str]:
             zone=zone,
             vcpus=4,
         )
+    for name, (fields, *_) in ACCELERATORS.items():
+        machine = str(fields.get("instance_type", ""))
+        provider = "aws" if "." in machine or not machine else "gcp"
+        yield event(f"accelerator/{name}", provider=provider, region=HOME[provider], **fields)
     for provider, region, _ in NO_REGION:
         yield event(f"nowhere/{provider}/{region}", provider=provider, region=region, vcpus=4)
 
@@ -387,6 +481,35 @@ def test_what_is_no_one_region_says_so(
     assert run["emissions_location_g_co2e"] is None
     assert run["missing_reason"] == reason
     assert run["region"] == told
+
+
+@pytest.mark.parametrize("name", ACCELERATORS)
+def test_accelerators_are_told_by_their_names(marts: Any, name: str) -> None:
+    _, model, devices, machines, reason = ACCELERATORS[name]
+    run = marts.run(f"accelerator/{name}")
+    assert (run["accelerator_model"] or "").lower() == (model or "").lower()
+    assert run["accelerator_count"] == (None if devices is None else pytest.approx(devices))
+    assert run["accelerator_hours"] == run["accelerator_count"]
+    assert run["instance_count"] == machines
+    assert run["missing_reason"] == reason
+    component = marts.components(f"accelerator/{name}").get("accelerator")
+    if reason is None and devices:
+        assert component["quantity"] == pytest.approx(devices)
+        assert component["it_energy_kwh"] > 0
+    elif devices == 0:
+        assert component is None
+    else:
+        assert component["missing_reason"] == reason
+
+
+def test_a_die_draws_half_of_its_board(marts: Any) -> None:
+    def max_w(name: str) -> float:
+        return float(marts.components(f"accelerator/{name}")["accelerator"]["max_w_per_unit"])
+
+    assert max_w("k80-tool") == 149
+    assert max_w("k80-board") == 300
+    energy = marts.components("accelerator/mi250x")["accelerator"]["it_energy_kwh"]
+    assert energy < 4 * 0.5  # four modules of 500 W for an hour, not eight
 
 
 def test_lines_of_the_bill_find_the_same_machines_and_regions(marts: Any) -> None:

@@ -38,6 +38,8 @@ with
                 then 'unknown_duration'
                 when attempts.accelerators_per_instance is null
                 then 'unknown_accelerator_count'
+                when attempts.accelerator_share is null
+                then 'unknown_accelerator_share'
                 when accelerators.accelerator_model is null
                 then 'unknown_accelerator'
             end as missing_reason

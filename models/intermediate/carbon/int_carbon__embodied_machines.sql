@@ -29,6 +29,7 @@ with
                 then 0.0
                 else
                     machines.accelerator_count
+                    * machines.accelerator_share
                     * accelerators.kg_co2e
                     * 1000
                     / accelerators.lifetime_hours

@@ -64,6 +64,8 @@ with
                 case
                     when accelerators_per_instance is null
                     then 'unknown_accelerator_count'
+                    when accelerator_share is null
+                    then 'unknown_accelerator_share'
                     when accelerators.accelerator_model is null
                     then 'unknown_accelerator'
                 end

@@ -20,6 +20,7 @@ with
             cast(null as double) as powered_vcpus,
             cast(null as double) as memory_gib,
             cast(null as double) as accelerator_count,
+            cast(null as double) as accelerator_share,
             cast(null as double) as platform_vcpus,
             cast(null as double) as platform_chips,
 
@@ -75,6 +76,7 @@ with
             powered_vcpus,
             memory_gib,
             accelerator_count,
+            accelerator_share,
             -- A coefficient of the whole server holds its memory up to
             -- memory_gib_per_chip.
             coalesce(

@@ -1,15 +1,15 @@
 -- Machines that can be rented or that a site owns, as their seller, their owner or
--- their
--- name describes them. powered_vcpus is what draws power where that is not the vCPUs
--- sold: the parent size of constrained vCPUs, the share of a shared core. One row per
--- provider, site and hardware key (the type's name in lower case).
+-- their name describes them. powered_vcpus is what draws power where that is not the
+-- vCPUs sold: the parent size of constrained vCPUs, the share of a shared core;
+-- accelerator_share what one that is counted is of a device. One row per provider, site
+-- and hardware key (the type's name in lower case).
 with
     instance_types as (select * from {{ ref("instance_types") }}),
     types_named as (select * from {{ ref("int_energy__types_named") }}),
     hosts as (select * from {{ ref("stg_settings__hosts") }}),
     cpu_model_rules as (select * from {{ ref("cpu_model_rules") }}),
     microarchitectures as (select * from {{ ref("microarchitectures") }}),
-    aliases as (select * from {{ ref("accelerator_aliases") }}),
+    accelerators_named as (select * from {{ ref("int_energy__accelerators_named") }}),
 
     host_processors as (
         select
@@ -41,13 +41,14 @@ with
             cast(null as string) as instance_family,
             host_processors.cpu_microarchitecture,
             coalesce(
-                aliases.accelerator_model, hosts.accelerator_model
+                accelerators_named.accelerator_model, hosts.accelerator_model
             ) as accelerator_model,
 
             hosts.vcpus,
             hosts.vcpus as powered_vcpus,
             hosts.memory_gib,
             coalesce(hosts.accelerator_count, 0.0) as accelerator_count,
+            coalesce(accelerators_named.accelerator_share, 1.0) as accelerator_share,
             hosts.vcpus as platform_vcpus,
             ceil(hosts.vcpus / microarchitectures.max_vcpus_per_chip) as platform_chips,
 
@@ -61,7 +62,9 @@ with
             on host_processors.cpu_microarchitecture
             = microarchitectures.cpu_microarchitecture
         left join
-            aliases on {{ alias_key("hosts.accelerator_model") }} = aliases.alias_key
+            accelerators_named
+            on lower(trim(hosts.accelerator_model))
+            = accelerators_named.accelerator_name
     ),
 
     cloud_types as (
@@ -79,6 +82,7 @@ with
             powered_vcpus,
             memory_gib,
             coalesce(accelerator_count, 0.0) as accelerator_count,
+            cast(1.0 as double) as accelerator_share,
             cast(platform_vcpus as double) as platform_vcpus,
             cast(platform_chips as double) as platform_chips,
 
@@ -109,6 +113,7 @@ with
             powered_vcpus,
             memory_gib,
             accelerator_count,
+            cast(1.0 as double) as accelerator_share,
             platform_vcpus,
             platform_chips,
 

@@ -33,6 +33,7 @@ with
                 then 0.0
                 else
                     hardware.accelerator_count
+                    * hardware.accelerator_share
                     * {{
                         at_load(
                             "constants.accelerator_utilization_unknown",
@@ -54,7 +55,13 @@ with
             }} as vcpu_w,
 
             case
-                when hardware.accelerator_count > 0 then accelerators.missing_reason
+                when hardware.accelerator_count is null
+                then 'unknown_accelerator_count'
+                when hardware.accelerator_count = 0
+                then null
+                when accelerators.accelerator_model is null
+                then 'unknown_accelerator'
+                else accelerators.missing_reason
             end as missing_reason
         from hardware
         cross join constants

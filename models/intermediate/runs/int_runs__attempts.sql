@@ -47,6 +47,7 @@ with
             coalesce(
                 jobs.accelerator_share, told.accelerator_share
             ) as accelerator_share,
+            told.tpu_topology,
             coalesce(jobs.duration_s, told.duration_s) as duration_s,
             coalesce(
                 told.cpu_utilization_ratio, jobs.cpu_utilization_ratio

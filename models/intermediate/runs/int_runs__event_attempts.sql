@@ -100,7 +100,8 @@ with
             memory_gib,
             accelerator_model,
             accelerator_count,
-            coalesce(accelerator_share, 1.0) as accelerator_share,
+            accelerator_share,
+            tpu_topology,
 
             duration_s,
             cpu_utilization_ratio,

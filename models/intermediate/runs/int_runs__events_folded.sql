@@ -87,6 +87,7 @@ with
             {{ last_known("accelerator_model", "event_rank") }} as accelerator_model,
             {{ last_known("accelerator_count", "event_rank") }} as accelerator_count,
             {{ last_known("accelerator_share", "event_rank") }} as accelerator_share,
+            {{ last_known("tpu_topology", "event_rank") }} as tpu_topology,
 
             {{ last_known("started_at_utc", "event_rank") }} as reported_started_at_utc,
             min(

@@ -45,7 +45,7 @@ with
 
             latest.ended_at_utc,
 
-            latest.instance_count,
+            resources.instance_count,
             resources.accelerators_per_instance
             * resources.accelerator_share
             * resources.instance_count as accelerator_count,

@@ -98,9 +98,10 @@ with
             attempts_typed.instance_count,
             attempts_typed.vcpus,
             attempts_typed.memory_gib,
-            attempts_typed.accelerator_model,
+            nullif(trim(attempts_typed.accelerator_model), '') as accelerator_model,
             attempts_typed.accelerator_count,
             attempts_typed.accelerator_share,
+            attempts_typed.tpu_topology,
 
             attempts_typed.duration_s / 3600.0 as duration_hours,
             attempts_typed.cpu_utilization_ratio,

@@ -1,78 +1,90 @@
 -- What each attempt held of which machine. What the job says goes before what its type
 -- says. One row per run and attempt.
 with
-    attempts as (select * from {{ ref("int_runs__located") }}),
-    hardware as (select * from {{ ref("int_energy__hardware") }}),
-    aliases as (select * from {{ ref("accelerator_aliases") }}),
+    attempts as (select * from {{ ref("int_runs__equipped") }}),
 
-    attempts_keyed as (
+    -- A slice of TPUs tells its chips: by its topology, or by the number in its name,
+    -- where the job counts the slice as one or repeats that number.
+    attempts_sliced as (
         select
             *,
-            -- Processors nobody knows have coefficients per provider, else a general
-            -- one.
-            case
-                when hardware_key <> '*' or provider_code in ('aws', 'azure', 'gcp')
-                then provider_code
-                else '*'
-            end as hardware_provider_code,
-            {{ alias_key("accelerator_model") }} as accelerator_alias_key
+            coalesce(
+                cast(split_part(topology, 'x', 1) as double)
+                * cast(split_part(topology, 'x', 2) as double)
+                * cast(
+                    coalesce(nullif(split_part(topology, 'x', 3), ''), '1') as double
+                ),
+                case
+                    when coalesce(accelerator_count, 1) in (1, number_in_name)
+                    then slice_devices
+                end
+            ) as slice_chips,
+            -- A MIG slice is of no count that its machine could tell.
+            coalesce(
+                case
+                    when slice_devices is null
+                    then accelerator_count
+                    when accelerator_count not in (1, number_in_name)
+                    then accelerator_count
+                end,
+                case when not coalesce(is_mig, false) then machine_accelerators end
+            ) as told_accelerators
         from attempts
     ),
 
-    attempts_equipped as (
+    attempts_resolved as (
         select
-            attempts_keyed.*,
-
-            hardware.cpu_microarchitecture,
+            attempts_sliced.*,
             -- A machine's own list knows its accelerator more exactly than a short name
             -- does.
             coalesce(
-                hardware.accelerator_model,
-                aliases.accelerator_model,
-                attempts_keyed.accelerator_model
+                machine_accelerator_model, named_accelerator_model, accelerator_model
             ) as resolved_accelerator_model,
 
-            coalesce(attempts_keyed.vcpus, hardware.vcpus) as resolved_vcpus,
-            coalesce(
-                hardware.powered_vcpus / nullif(hardware.vcpus, 0), 1.0
-            ) as powered_ratio,
+            -- A slice that has more chips than the machines told is on more machines.
+            cast(
+                greatest(
+                    instance_count,
+                    coalesce(ceil(slice_chips / nullif(told_accelerators, 0)), 0.0)
+                ) as bigint
+            ) as resolved_instance_count,
+            coalesce(vcpus, machine_vcpus) as resolved_vcpus,
             -- A part of a machine whose memory nobody tells has its part of the memory.
             coalesce(
-                attempts_keyed.memory_gib,
-                hardware.memory_gib * attempts_keyed.vcpus / nullif(hardware.vcpus, 0),
-                hardware.memory_gib
+                memory_gib,
+                machine_memory_gib * vcpus / nullif(machine_vcpus, 0),
+                machine_memory_gib
             ) as resolved_memory_gib,
             case
-                when attempts_keyed.source = 'slurm'
-                then coalesce(attempts_keyed.accelerator_count, 0.0)
+                when source = 'slurm'
+                then coalesce(accelerator_count, 0.0)
                 else
                     coalesce(
-                        attempts_keyed.accelerator_count,
-                        hardware.accelerator_count,
-                        case when attempts_keyed.accelerator_model is null then 0.0 end
+                        told_accelerators,
+                        slice_chips / instance_count,
+                        case
+                            when
+                                coalesce(machine_accelerator_model, accelerator_model)
+                                is null
+                            then 0.0
+                        end
                     )
             end as resolved_accelerator_count,
-            hardware.memory_above_baseline_ratio,
-            hardware.memory_above_baseline_arithmetic,
-            hardware.idle_w_per_vcpu,
-            hardware.w10_per_vcpu,
-            hardware.w50_per_vcpu,
-            hardware.max_w_per_vcpu,
-
-            hardware.cpu_factor_key,
-            hardware.cpu_source_id,
-            hardware.hardware_origin
-        from attempts_keyed
-        left join
-            hardware
-            on attempts_keyed.hardware_provider_code = hardware.provider_code
-            and attempts_keyed.site_name = case
-                when hardware.hardware_key = '*'
-                then attempts_keyed.site_name
-                else hardware.site_name
-            end
-            and attempts_keyed.hardware_key = hardware.hardware_key
-        left join aliases on attempts_keyed.accelerator_alias_key = aliases.alias_key
+            case
+                when accelerator_share is not null
+                then accelerator_share
+                when share_missing_reason is null
+                then
+                    coalesce(
+                        named_accelerator_share,
+                        case
+                            when named_accelerator_model is null
+                            then machine_accelerator_share
+                        end,
+                        1.0
+                    )
+            end as resolved_accelerator_share
+        from attempts_sliced
     ),
 
     final as (
@@ -104,12 +116,12 @@ with
             ) as hardware_class,
 
             duration_hours,
-            instance_count,
+            resolved_instance_count as instance_count,
             resolved_vcpus as vcpus_per_instance,
             resolved_vcpus * powered_ratio as powered_vcpus_per_instance,
             resolved_memory_gib as memory_gib_per_instance,
             resolved_accelerator_count as accelerators_per_instance,
-            accelerator_share,
+            resolved_accelerator_share as accelerator_share,
             memory_above_baseline_ratio,
             memory_above_baseline_arithmetic,
             cpu_utilization_ratio,
@@ -130,7 +142,7 @@ with
                 when resolved_vcpus is null
                 then 'unknown_instance_type'
             end as missing_reason
-        from attempts_equipped
+        from attempts_resolved
     )
 
 select *

@@ -67,7 +67,7 @@ with
             gpu_type as accelerator_model,
             allocated_gpus
             / cast(greatest(coalesce(node_count, 1), 1) as double) as accelerator_count,
-            cast(1.0 as double) as accelerator_share,
+            cast(null as double) as accelerator_share,
 
             case when started_at_utc is null then 0.0 else elapsed_s end as duration_s,
             -- A running job's CPU time is not known before it ends.

@@ -49,6 +49,7 @@ with
             landed.resource_id,
             landed.host_id,
             landed.accelerator_model,
+            landed.tpu_topology,
             lower(landed.provider) as provider_code,
 
             landed.duration_s,
