@@ -14,7 +14,12 @@ from app.format import Formatter
 from app.i18n import reason_label
 
 Row = dict[str, Any]
-_STEPS = {"facility": ("2", "facility_energy_kwh"), "emissions": ("3", "emissions_location_g_co2e")}
+# The steps that are one product: their number, figure and where its absence is explained.
+_STEPS = {
+    "facility": ("2", "facility_energy_kwh", "missing_reason"),
+    "emissions": ("3", "emissions_location_g_co2e", "missing_reason"),
+    "water": ("5", "water_l", "missing_water_reason"),
+}
 _STATUS_COLOUR = {"succeeded": "green", "running": "blue"}
 
 
@@ -79,6 +84,19 @@ def tiles(context: state.Context, run: Row) -> list[ui.Tile]:
         why_cost,
         text("run.tile.cost.help", method=context.label("rung", run["cost_method"])),
     )
+    made = figure(
+        run["emissions_embodied_g_co2e"],
+        fmt.mass(run["emissions_embodied_g_co2e"]),
+        run["missing_embodied_reason"],
+        text("run.tile.embodied.help", method=context.label("rung", run["embodied_method"]))
+        + f" {interval('emissions_embodied_g_co2e', fmt.mass)}",
+    )
+    water_used = figure(
+        run["water_l"],
+        fmt.water(run["water_l"]),
+        run["missing_water_reason"],
+        text("run.tile.water.help", resolution=context.label("rung", run["water_resolution"])),
+    )
     return [
         ui.Tile(text("tile.energy"), *energy),
         ui.Tile(text("tile.emissions"), *mass),
@@ -86,12 +104,8 @@ def tiles(context: state.Context, run: Row) -> list[ui.Tile]:
         ui.Tile(text("run.tile.duration"), fmt.duration(run["duration_s"])),
         ui.Tile(text("run.tile.intensity"), fmt.intensity(run["grid_intensity_g_per_kwh"])),
         ui.Tile(text("run.tile.market"), fmt.mass(run["emissions_market_g_co2e"])),
-        ui.Tile(
-            text("run.tile.embodied"),
-            fmt.mass(run["emissions_embodied_g_co2e"]),
-            f"{text('run.tile.embodied.help')} {interval('emissions_embodied_g_co2e', fmt.mass)}",
-        ),
-        ui.Tile(text("run.tile.water"), fmt.water(run["water_l"])),
+        ui.Tile(text("tile.embodied"), *made),
+        ui.Tile(text("tile.water"), *water_used),
     ]
 
 
@@ -300,13 +314,96 @@ def emissions(context: state.Context, run: Row) -> None:
     )
 
 
+def embodied(context: state.Context, run: Row, parts: pl.DataFrame) -> None:
+    """The manufacture of what the run held, part by part."""
+    fmt, text = _precise(context), context.text
+    several = parts["attempt"].n_unique() > 1
+    with st.container(border=True):
+        st.markdown(f"**4 · {text('run.step.embodied')}**")
+        figure = fmt.mass(run["emissions_embodied_g_co2e"], run["missing_embodied_reason"])
+        st.markdown(f"**{ui.plain(figure)}**")
+        st.caption(text("run.step.embodied.beside"))
+        for row in parts.iter_rows(named=True):
+            _part(context, row, with_attempt=several)
+
+
+def _part(context: state.Context, row: Row, *, with_attempt: bool) -> None:
+    fmt, text = context.format, context.text
+    name = context.label("part", row["part"])
+    if with_attempt:
+        name += f" · {text('run.component.attempt', number=row['attempt'])}"
+    figure = fmt.mass(row["emissions_embodied_g_co2e"], row["missing_reason"])
+    with st.expander(f"{name} · {ui.plain(figure)}"):
+        if row["arithmetic"]:
+            given = row["emissions_embodied_g_co2e"]
+            st.code(f"{row['arithmetic']} = {given} g", language=None, wrap_lines=True)
+        lines = [text("run.part.method", method=context.label("rung", row["embodied_method"]))]
+        if row["kg_arithmetic"]:
+            lines.append(text("run.part.kg", arithmetic=row["kg_arithmetic"]))
+        if row["low_kg_co2e"] is not None and row["high_kg_co2e"] is not None:
+            low, high = fmt.quantity(row["low_kg_co2e"]), fmt.quantity(row["high_kg_co2e"])
+            lines.append(text("run.part.span", low=low, high=high))
+        if row["quantity_arithmetic"]:
+            quantity, unit = row["quantity_arithmetic"], row["quantity_unit"] or ""
+            lines.append(text("run.component.quantity", arithmetic=quantity, unit=unit))
+        if row["hardware_origin"]:
+            lines.append(text("run.component.hardware", origin=row["hardware_origin"]))
+        if row["factor_key"] or row["source_id"]:
+            key, source = row["factor_key"] or fmt.unknown(), row["source_id"] or fmt.unknown()
+            lines.append(text("run.component.source", coefficient=key, source=source))
+        for line in lines:
+            st.caption(ui.plain(line))
+
+
+def water(context: state.Context, run: Row) -> None:
+    """IT energy times the water used on site."""
+    fmt = _precise(context)
+    _step(
+        context,
+        run,
+        "water",
+        {
+            "it": fmt.energy(run["it_energy_kwh"], run["missing_reason"]),
+            "wue": fmt.water_intensity(run["wue_l_per_kwh"]),
+            "water": fmt.water(run["water_l"], run["missing_water_reason"]),
+        },
+        {
+            "resolution": context.label("rung", run["water_resolution"]),
+            "source": run["water_source_id"] or fmt.unknown(),
+            "year": run["wue_year"] or fmt.unknown(),
+        },
+    )
+
+
+def intensities(context: state.Context, found: pl.DataFrame) -> None:
+    """All emissions per unit of work, for each amount of work the run reported."""
+    fmt, text = _precise(context), context.text
+    rows = [row for row in found.to_dicts() if row["kpi_name"]]
+    if not rows:
+        return
+    with st.container(border=True):
+        st.markdown(f"**8 · {text('run.step.sci')}**")
+        for row in rows:
+            values = {
+                "location": fmt.mass(row["emissions_location_g_co2e"]),
+                "embodied": fmt.mass(row["emissions_embodied_g_co2e"]),
+                "units": f"{fmt.quantity(row['functional_units'])} {ui.plain(row['kpi_name'])}",
+                "sci": fmt.mass_per_unit(row["sci_g_co2e_per_unit"], row["kpi_unit"]),
+            }
+            if row["sci_g_co2e_per_unit"] is None:
+                reason = reason_label(context.language, row["missing_reason"])
+                values["sci"] = f"{fmt.unknown()}: {ui.plain(reason)}"
+            st.markdown(text("run.step.sci.text", **values))
+            st.caption(ui.plain(text("run.step.sci.origin", metric=row["metric_name"])))
+
+
 def cost(context: state.Context, run: Row) -> None:
     """The cost and the rung it came from."""
     fmt = context.format
     reason = run["missing_cost_reason"] or run["missing_reason"]
     with st.container(border=True):
         money = fmt.money(run["effective_cost"], run["cost_currency"], reason).replace("$", "\\$")
-        st.markdown(f"**4 · {context.text('run.step.cost')}**")
+        st.markdown(f"**6 · {context.text('run.step.cost')}**")
         st.markdown(f"**{money}**")
         origin = context.text(
             "run.step.cost.origin",
@@ -322,7 +419,7 @@ def uncertainty(context: state.Context, run: Row, sources: pl.DataFrame) -> None
     """The intervals, and each source of error with its share of the variance."""
     fmt, text = context.format, context.text
     with st.container(border=True):
-        st.markdown(f"**5 · {text('run.step.uncertainty')}**")
+        st.markdown(f"**7 · {text('run.step.uncertainty')}**")
         if sources.is_empty():
             st.markdown(text("no_interval"))
             return
@@ -383,13 +480,13 @@ def _step(
     values: dict[str, str],
     origins: dict[str, Any],
 ) -> None:
-    number, column = _STEPS[name]
+    number, column, reason_column = _STEPS[name]
     is_known = run[column] is not None
     with st.container(border=True):
         st.markdown(f"**{number} · {context.text(f'run.step.{name}')}**")
         if is_known:
             st.markdown(context.text(f"run.step.{name}.text", **values))
         else:
-            reason = reason_label(context.language, run["missing_reason"])
+            reason = reason_label(context.language, run[reason_column])
             st.markdown(f"**{ui.plain(context.format.unknown())}: {ui.plain(reason)}**")
         st.caption(ui.plain(context.text(f"run.step.{name}.origin", **origins)))

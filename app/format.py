@@ -86,6 +86,17 @@ class Formatter:
         """Litres or cubic metres."""
         return self._scaled(litres, [(1e3, "m³"), (1, "L"), (1e-3, "mL")], reason)
 
+    def water_intensity(self, l_per_kwh: float | None, reason: str | None = None) -> str:
+        """Litres per IT kWh."""
+        if l_per_kwh is None:
+            return self.unknown(reason)
+        return f"{self.quantity(l_per_kwh)}{NO_BREAK_SPACE}L/kWh"
+
+    def mass_per_unit(self, g_co2e: float | None, unit: str | None) -> str:
+        """CO2e for one unit of work, down to billionths of a gram."""
+        units = [(1e3, "kg"), (1, "g"), (1e-3, "mg"), (1e-6, "µg"), (1e-9, "ng")]
+        return self._scaled(g_co2e, [(size, f"{name} CO₂e/{unit}") for size, name in units], None)
+
     def power(self, watts: float | None, reason: str | None = None) -> str:
         """W or kW."""
         return self._scaled(watts, [(1e3, "kW"), (1, "W")], reason)

@@ -37,7 +37,10 @@ MARTS: dict[str, dict[str, str]] = {
             factor_published_on date, factor_age_years double, factor_accounting varchar,
             factor_basis varchar, ghg_scope varchar, effective_cost double, cost_currency varchar,
             cost_method varchar, cost_origin varchar, is_imputed boolean, missing_reason varchar,
-            missing_cost_reason varchar, source_file varchar, source_row bigint""",
+            missing_cost_reason varchar, embodied_method varchar, missing_embodied_reason varchar,
+            wue_l_per_kwh double, water_resolution varchar, water_source_id varchar,
+            wue_year bigint, missing_water_reason varchar, source_file varchar,
+            source_row bigint""",
         "fct_run_attempts": """
             run_id varchar, attempt bigint, status varchar, started_at_utc timestamp,
             ended_at_utc timestamp, duration_s double, facility_energy_kwh double,
@@ -65,6 +68,17 @@ MARTS: dict[str, dict[str, str]] = {
             power_w_per_unit double, power_basis varchar, it_energy_kwh double,
             measured_energy_kwh double, arithmetic varchar, power_factor_key varchar,
             power_source_id varchar, rungs_considered varchar, missing_reason varchar""",
+        "fct_run_embodied": """
+            run_id varchar, attempt bigint, part varchar, embodied_method varchar, kg_co2e double,
+            low_kg_co2e double, high_kg_co2e double, kg_arithmetic varchar, quantity double,
+            quantity_unit varchar, quantity_arithmetic varchar, hours double,
+            lifetime_hours double, emissions_embodied_g_co2e double, arithmetic varchar,
+            factor_key varchar, source_id varchar, hardware_origin varchar,
+            missing_reason varchar""",
+        "fct_run_sci": """
+            run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
+            emissions_location_g_co2e double, emissions_embodied_g_co2e double,
+            sci_g_co2e_per_unit double, metric_name varchar, missing_reason varchar""",
         "fct_anomalies": """
             anomaly_id varchar, run_id varchar, job_name varchar, owner varchar, metric varchar,
             value double, baseline_value double, baseline_run_id varchar, ratio double,

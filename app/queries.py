@@ -128,6 +128,8 @@ def totals(con: Connection) -> pl.DataFrame:
             count(facility_energy_kwh) as runs_with_energy,
             count(emissions_location_g_co2e) as runs_with_emissions,
             count(effective_cost) as runs_with_cost,
+            count(emissions_embodied_g_co2e) as runs_with_embodied,
+            count(water_l) as runs_with_water,
 
             sum(it_energy_kwh) as it_energy_kwh,
             sum(facility_energy_kwh) as facility_energy_kwh,
@@ -428,8 +430,8 @@ def method_mix(con: Connection) -> pl.DataFrame:
 
 
 def missing(con: Connection) -> pl.DataFrame:
-    """Runs without a figure, and why. One row per figure ('energy' | 'emissions' | 'cost') and
-    reason (null where the snapshot gives none)."""
+    """Runs without a figure, and why. One row per figure ('energy' | 'emissions' | 'cost' |
+    'embodied' | 'water') and reason (null where the snapshot gives none)."""
     return _ask(
         con,
         """
@@ -447,7 +449,20 @@ def missing(con: Connection) -> pl.DataFrame:
         from runs
         where effective_cost is null
         group by all
-        order by figure = 'cost', figure = 'emissions', runs desc, reason
+        union all
+        select 'embodied', missing_embodied_reason, count(*)
+        from runs
+        where emissions_embodied_g_co2e is null
+        group by all
+        union all
+        select 'water', missing_water_reason, count(*)
+        from runs
+        where water_l is null
+        group by all
+        order by
+            list_position(['energy', 'emissions', 'cost', 'embodied', 'water'], figure),
+            runs desc,
+            reason
         """,
     )
 
@@ -586,6 +601,26 @@ def run_sources_of_error(con: Connection, run_id: str) -> pl.DataFrame:
             source_key
         """,
         run_id=run_id,
+    )
+
+
+def run_embodied(con: Connection, run_id: str) -> pl.DataFrame:
+    """The inputs and the arithmetic of each part's manufacture, servers first."""
+    return _ask(
+        con,
+        """
+        select * from fct_run_embodied
+        where run_id = $run_id
+        order by attempt, part = 'accelerator'
+        """,
+        run_id=run_id,
+    )
+
+
+def run_intensities(con: Connection, run_id: str) -> pl.DataFrame:
+    """Software carbon intensity per functional unit; a row without one says why."""
+    return _ask(
+        con, "select * from fct_run_sci where run_id = $run_id order by kpi_name", run_id=run_id
     )
 
 

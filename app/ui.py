@@ -247,6 +247,10 @@ def overview_tiles(
         tile(text("tile.emissions"), fmt.mass(now["emissions_location_g_co2e"]),
              f"{mass_hover} {interval('emissions_location_g_co2e', fmt.mass)}",
              "emissions_location_g_co2e", fmt.mass),
+        tile(text("tile.embodied"), fmt.mass(now["emissions_embodied_g_co2e"]),
+             text("tile.embodied.help"), "emissions_embodied_g_co2e", fmt.mass),
+        tile(text("tile.water"), fmt.water(now["water_l"]), text("tile.water.help"),
+             "water_l", fmt.water),
         tile(text("tile.cost"), fmt.money(now["effective_cost"], currency),
              cost_hover.replace("$", "\\$"), "effective_cost", as_money),
         tile(text("tile.runs"), how_many(context, now["runs"]), "", "runs", fmt.count,
@@ -257,6 +261,8 @@ def overview_tiles(
              text("tile.measured.help")),
         covered("coverage", "runs_with_energy"),
         covered("cost_coverage", "runs_with_cost"),
+        covered("embodied_coverage", "runs_with_embodied"),
+        covered("water_coverage", "runs_with_water"),
     ]  # fmt: skip
 
 

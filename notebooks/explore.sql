@@ -274,6 +274,24 @@ where
     )
 order by inputs.it_energy_kwh desc nulls last, inputs.component;
 
+-- %% Manufacture beside use, and what a unit of work emitted
+-- Per job: emissions of use and of manufacture, and both per unit of work (ISO/IEC 21031), over the
+-- runs that have all of them. The intensity of several runs is their emissions over their units.
+select
+    runs.job_name,
+    intensities.kpi_unit,
+    count(*) as runs,
+    sum(intensities.functional_units) as functional_units,
+    sum(intensities.emissions_location_g_co2e) / 1000 as use_kg_co2e,
+    sum(intensities.emissions_embodied_g_co2e) / 1000 as manufacture_kg_co2e,
+    sum(intensities.emissions_location_g_co2e + intensities.emissions_embodied_g_co2e)
+    / sum(intensities.functional_units) as sci_g_co2e_per_unit
+from fct_run_sci as intensities
+inner join fct_runs as runs using (run_id)
+where intensities.missing_reason is null
+group by runs.job_name, intensities.kpi_unit
+order by use_kg_co2e + manufacture_kg_co2e desc, runs.job_name;
+
 -- %% Anomalies and why
 -- Runs at least three times their job's usual. The ln_ parts add up to ln(ratio).
 select

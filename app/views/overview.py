@@ -42,8 +42,6 @@ st.caption(
     context.text(
         "overview.also",
         market=fmt.mass(now["emissions_market_g_co2e"]),
-        embodied=ui.with_interval(context, now, spread, "emissions_embodied_g_co2e"),
-        water=fmt.water(now["water_l"]),
     )
 )
 

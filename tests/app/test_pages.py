@@ -76,7 +76,7 @@ def test_nulls_are_unknown_and_never_zero(open_page: Open, language: str) -> Non
         values = [metric.value for metric in app.metric]
         assert values.count(UNKNOWN[language]) >= 4, values
         figures = [value for value in values if not value.startswith("0")]
-        assert len(figures) >= len(values) - 2  # the two coverages are truly 0 %
+        assert len(figures) >= len(values) - 4  # the four coverages are truly 0 %
     run = open_page("nulls", "run", lang=language, run_id="n2")
     assert "no duration" in written(run)
 
@@ -138,6 +138,53 @@ def test_the_table_of_runs_has_intervals(open_page: Open) -> None:
     bounds = table.set_index("job_name")["facility_energy_kwh_bounds"]
     assert "11.0 – 13.0" in bounds.to_list()
     assert bounds.isna().loc["batch-score"]
+
+
+def test_a_run_shows_its_manufacture_beside_its_emissions(open_page: Open) -> None:
+    app = open_page("small", "run", lang="en", run_id="r1")
+    said = written(app).replace("\u00a0", " ").replace("\\", "")
+    assert "4 · Manufacture of the hardware" in said
+    assert "Not part of the emissions above" in said
+    code = [block.value for block in app.code]
+    assert "1200.0 * 1000 * 0.125 * 2 / 35040 = 8.5616438 g" in code
+    assert "Published figures from 164 to 575.1 kg" in said
+    assert "Method: listed server, by its components" in said
+    # Of use: 12 kWh × 50 g.
+    assert "12.00 kWh × 50.00 g CO₂e/kWh = **600.0 g CO₂e**" in said
+
+
+def test_a_run_shows_its_water_and_its_intensity(open_page: Open) -> None:
+    said = written(open_page("small", "run", lang="en", run_id="r1")).replace("\u00a0", " ")
+    assert "10.00 kWh × 0.2 L/kWh = **2.000 L**" in said
+    assert "source provider-report, year 2025" in said.replace("\\", "")
+    assert "(600.0 g CO₂e + 25.00 g CO₂e) ÷ 5,000,000 tokens = **125.0 µg CO₂e/token**" in said
+    zero = written(open_page("small", "run", lang="en", run_id="r2"))
+    assert "**unknown: zero functional units**" in zero
+    none = written(open_page("small", "run", lang="en", run_id="r3"))
+    assert "Software carbon intensity" not in none
+
+
+def test_unknown_manufacture_and_water_say_why(open_page: Open) -> None:
+    app = open_page("small", "run", lang="en", run_id="r4")
+    helps = {metric.label: metric.help for metric in app.metric}
+    assert helps["Manufacture of hardware"].startswith("unknown: unknown instance type.")
+    assert helps["Water on site"].startswith("unknown: unknown instance type.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_overview_shows_manufacture_as_a_figure_of_its_own(
+    open_page: Open, language: str
+) -> None:
+    app = open_page("small", lang=language)
+    tiles = {metric.label: metric for metric in app.metric}
+    label = {"en": "Manufacture of hardware", "fr": "Fabrication du matériel"}[language]
+    assert tiles[label].value.replace("\u00a0", " ") == "100 g CO₂e"
+    coverage = {"en": "Runs with manufacture", "fr": "Exécutions avec fabrication"}[language]
+    assert tiles[coverage].value.startswith("80")
+    assert "4" in tiles[coverage].help and "5" in tiles[coverage].help
+    emissions = next(metric for metric in app.metric if metric.label.startswith("Émissions")
+                     or metric.label.startswith("Emissions"))  # fmt: skip
+    assert emissions.value.replace("\u00a0", " ").replace(",", ".") == "5.40 kg CO₂e"
 
 
 def test_a_filter_of_the_url_narrows_every_number(open_page: Open) -> None:

@@ -42,6 +42,7 @@ def test_totals_of_the_period_and_of_the_one_before(con: duckdb.DuckDBPyConnecti
     assert now["emissions_market_g_co2e"] == pytest.approx(2700.0)
     assert now["emissions_embodied_g_co2e"] == pytest.approx(100.0)
     assert now["water_l"] == pytest.approx(8.0)
+    assert now["runs_with_embodied"] == now["runs_with_water"] == 4
     # Euros only: the 7 dollars of r5 are never added.
     assert now["effective_cost"] == pytest.approx(420.0) and now["cost_currency"] == "EUR"
     # r2 wasted one attempt of 4 kWh, r3 failed with 6 kWh.
@@ -158,6 +159,7 @@ def test_the_mix_counts_what_is_missing(con: duckdb.DuckDBPyConnection) -> None:
 def test_missing_names_the_reasons(con: duckdb.DuckDBPyConnection) -> None:
     assert queries.missing(con).rows() == [
         ("energy", "unknown_instance_type", 1), ("cost", "no_price", 1),
+        ("embodied", "unknown_instance_type", 1), ("water", "unknown_instance_type", 1),
     ]  # fmt: skip
 
 
