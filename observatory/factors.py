@@ -142,7 +142,7 @@ def update(settings: Settings, path: Path | None, *, now: datetime) -> UpdateRep
     with lock.hold(settings.paths.warehouse, settings.paths.landing, now):
         landing = refresh.open_landing(settings, now)
         refresh.prepare_landing(settings, landing, now)
-        refresh.clear_leftovers(settings)
+        refresh.clear_leftovers(settings, now)
         report = run_source(
             factor_files.FactorFiles(),
             FileSourceSettings.model_validate({"path": str(place)}),
