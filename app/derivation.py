@@ -264,7 +264,10 @@ def _component(context: state.Context, row: Row, *, with_attempt: bool) -> None:
                 )
             )
         if row["rungs_considered"]:
-            lines.append(text("run.component.considered", rungs=row["rungs_considered"]))
+            lines.append(text("run.component.considered"))
+            for rung in row["rungs_considered"].split("; "):
+                method, _, reason = rung.partition(": ")
+                lines.append(f"{context.label('rung', method)}: {reason}")
         for line in lines:
             st.caption(ui.plain(line))
 

@@ -104,3 +104,12 @@
 {% macro first_told(column, rank) -%}
     min_by({{ column }}, case when {{ column }} is not null then {{ rank }} end)
 {%- endmacro %}
+
+{# What a line of the bill pays for, as far as a kWh per currency unit is concerned. #}
+{% macro spend_kind(resource_class) -%}
+    case
+        when {{ resource_class }} in ('storage', 'network')
+        then {{ resource_class }}
+        else 'machines'
+    end
+{%- endmacro %}

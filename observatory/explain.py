@@ -218,7 +218,7 @@ def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
             "kWh",
             _sentence(
                 row["energy_method"],
-                row["meter"] and f"meter {row['meter']}",
+                row["meter"] and f"{_teller(row)} {row['meter']}",
                 None if metered else model,
             ),
         )
@@ -230,6 +230,10 @@ def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
             "kWh",
             "the sum of the components",
         )
+
+
+def _teller(row: Row) -> str:
+    return "told by" if row["energy_method"] == "external_estimate" else "meter"
 
 
 def _facility_steps(run: Row) -> Iterator[Step]:
@@ -545,11 +549,14 @@ def as_text(derivation: Derivation) -> str:
         lines.append(f"    {step.expression}")
         lines.append(f"    {step.origin if step.origin != said else '(the same)'}")
         said = step.origin
-        lines.extend(f"    {text}" for text in _input_lines(labelled.get(step.name)))
+        lines += _indented(_input_lines(labelled.get(step.name)))
     if derivation.uncertainty:
         lines += ["", "HOW SURE", *_uncertainty_lines(derivation)]
     if derivation.unknown:
         lines += ["", "NOT KNOWN", *derivation.unknown]
+        for row in derivation.inputs:
+            if row["it_energy_kwh"] is None and row.get("rungs_considered"):
+                lines += [f"of the energy of {row['label']}", *_indented(_rung_lines(row))]
     return "\n".join(lines)
 
 
@@ -592,6 +599,10 @@ def _subject(name: str) -> str:
     return next(found, "IT ENERGY")
 
 
+def _indented(texts: Iterable[str]) -> list[str]:
+    return [f"    {text}" for text in texts]
+
+
 def _input_lines(row: Row | None) -> Iterator[str]:
     if row is None:
         return
@@ -607,9 +618,22 @@ def _input_lines(row: Row | None) -> Iterator[str]:
     if row.get("measured_energy_kwh") is not None:
         covered = row.get("covered_ratio")
         share = f", {covered:.1%} of the time covered" if covered is not None else ""
-        yield f"measured {row['measured_energy_kwh']:.6g} kWh{share}, boundary {row['boundary']}"
+        devices = row.get("devices_energy_kwh")
+        shared = ""
+        if devices is not None and not math.isclose(devices, row["measured_energy_kwh"]):
+            shared = f", its part of {devices:.6g} kWh that the devices used"
+        yield (
+            f"measured {row['measured_energy_kwh']:.6g} kWh{shared}{share},"
+            f" boundary {row['boundary']}"
+        )
+    yield from _rung_lines(row)
+
+
+def _rung_lines(row: Row) -> Iterator[str]:
+    """Each rung of the ladder on a line of its own."""
     if row.get("rungs_considered"):
-        yield f"considered: {row['rungs_considered']}"
+        yield "rungs considered:"
+        yield from (f"    {rung}" for rung in row["rungs_considered"].split("; "))
 
 
 def _rounded(value: float) -> str:

@@ -36,7 +36,7 @@ with
             cast(sum(list_cost_exact) as double) as list_cost,
             billing_currency as cost_currency,
             case
-                when facility_energy_kwh is null then 'missing' else 'allocation'
+                when facility_energy_kwh is null then 'missing' else line_energy_method
             end as energy_method,
             missing_reason,
 
@@ -45,6 +45,8 @@ with
             coalesce(factor_resolution, 'missing') as factor_resolution,
             billing_period_date,
             missing_embodied_reason,
+            facility_energy_kwh is not null
+            and line_energy_method = 'spend' as is_energy_imputed,
             cast(sum(line_rows) as bigint) as line_rows
         from daily_lines
         group by all

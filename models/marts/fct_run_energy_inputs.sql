@@ -2,6 +2,7 @@
 -- prints. One row per run, attempt and component.
 with
     components as (select * from {{ ref("int_energy__components_before_pue") }}),
+    rungs as (select * from {{ ref("int_energy__rungs_considered") }}),
 
     final as (
         select
@@ -35,6 +36,7 @@ with
             rungs_considered,
             missing_reason
         from components
+        inner join rungs using (run_id, attempt, component)
     )
 
 select *

@@ -99,7 +99,8 @@ def test_a_run_shows_its_derivation(open_page: Open) -> None:
     assert "12.00 kWh × 50.00 g CO₂e/kWh = **600.0 g CO₂e**" in said
     assert "source national-operator, year 2025, published on 1 Feb 2026" in said
     assert "events/2026-11.jsonl, row 7" in said
-    assert "Methods considered: measured: no counter; utilization: taken" in said
+    considered = said.partition("Methods considered, the best first:")[2]
+    assert "measured: no counter\nmodel at the observed use: taken" in considered
     assert "96 * 2 * 5.2083 / 1000 = 1.0 kWh" in [block.value for block in app.code]
     helps = {metric.label: metric.help for metric in app.metric}
     assert "11.0\u00a0kWh to 13.0\u00a0kWh" in helps["Energy, facility"]

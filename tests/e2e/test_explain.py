@@ -138,7 +138,8 @@ def test_the_command_prints_both_ways(
     for step in derivation.steps:
         assert step.expression in text
     for row in derivation.inputs:
-        assert row["rungs_considered"] in text
+        for rung in row["rungs_considered"].split("; "):
+            assert f"        {rung}\n" in text
     assert "90 % interval" in text
     for source in derivation.uncertainty:
         assert source["source_key"] in text

@@ -38,8 +38,8 @@ create table {schema}.int_energy__readings (
     to_at_utc timestamp, component varchar, boundary varchar, host_key varchar, meter varchar,
     is_meter boolean, is_exact boolean, energy_j double, devices integer, left_out_reason varchar);
 create table {schema}.int_runs__hosts (run_id varchar, attempt bigint, host_key varchar);
-create table {schema}.int_runs__attempts (
-    run_id varchar, attempt bigint, started_at_utc timestamp, duration_s double);
+create table {schema}.int_runs__intervals (
+    run_id varchar, attempt bigint, started_at_utc timestamp, ended_at_utc timestamp);
 create table {schema}.int_energy__modelled_power (
     run_id varchar, attempt bigint, machine_w double);
 """
@@ -131,7 +131,7 @@ def charged(
     """By attempt: seconds, joules, and joules of the device in its claims."""
     schema = "w.intermediate"
     boundary, component, host = ("node", "all", "h") if on_host else ("component", "cpu", None)
-    for table in ("int_energy__readings", "int_runs__hosts", "int_runs__attempts"):
+    for table in ("int_energy__readings", "int_runs__hosts", "int_runs__intervals"):
         connection.execute(f"delete from {schema}.{table}")
     connection.execute(f"delete from {schema}.int_energy__modelled_power")
     connection.executemany(
@@ -145,8 +145,8 @@ def charged(
     for stay in on_host:
         connection.execute(f"insert into {schema}.int_runs__hosts values (?, 1, 'h')", [stay.run])
         connection.execute(
-            f"insert into {schema}.int_runs__attempts values (?, 1, ?, ?)",
-            [stay.run, at(stay.start), stay.end - stay.start],
+            f"insert into {schema}.int_runs__intervals values (?, 1, ?, ?)",
+            [stay.run, at(stay.start), at(stay.end)],
         )
         connection.execute(
             f"insert into {schema}.int_energy__modelled_power values (?, 1, ?)",

@@ -1,9 +1,10 @@
--- The bill with the IT energy of each kind of line, by the rule that its SKU falls
--- under. One row per row of int_billing__daily_lines.
+-- The bill with the IT energy that each kind of line is worth by its quantity, by the
+-- rule that its SKU falls under. One row per row of int_billing__daily_lines.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
     classes as (select * from {{ ref("int_billing__sku_classes") }}),
     units as (select * from {{ ref("consumed_units") }}),
+    copies as (select * from {{ ref("int_billing__sku_copies") }}),
     machines as (
         select * from {{ ref("int_energy__machine_power") }} where site_name = ''
     ),
@@ -29,6 +30,8 @@ with
             machines.machine_w,
             unknown_machines.vcpu_w,
             units.dimension,
+            -- What no rule says to be kept twice is kept once.
+            coalesce(copies.copies, 1.0) as copies,
             daily_lines.consumed_quantity * units.factor as quantity
         from daily_lines
         left join
@@ -49,6 +52,11 @@ with
             on daily_lines.provider_code = unknown_machines.provider_code
             and unknown_machines.hardware_key = '*'
         left join units on daily_lines.unit_key = units.unit_key
+        left join
+            copies
+            on coalesce(daily_lines.provider_code, '') = copies.provider_code
+            and coalesce(daily_lines.service_name, '') = copies.service_name
+            and daily_lines.sku_text = copies.sku_text
     ),
 
     lines_with_it_energy as (
@@ -62,16 +70,26 @@ with
                 when energy_rule = 'memory_gib_hours' and dimension = 'gb_hours'
                 then quantity / 1.073741824 * constants.memory_w_per_gib / 1000
                 when energy_rule = 'storage_ssd' and dimension = 'gb_hours'
-                then quantity / 1000 * constants.storage_ssd_wh_per_tb_hour / 1000
+                then
+                    quantity
+                    / 1000
+                    * copies
+                    * constants.storage_ssd_wh_per_tb_hour
+                    / 1000
                 when energy_rule = 'storage_hdd' and dimension = 'gb_hours'
-                then quantity / 1000 * constants.storage_hdd_wh_per_tb_hour / 1000
+                then
+                    quantity
+                    / 1000
+                    * copies
+                    * constants.storage_hdd_wh_per_tb_hour
+                    / 1000
                 when energy_rule = 'network_internet' and dimension = 'gb'
                 then quantity * constants.network_internet_kwh_per_gb
                 when energy_rule = 'network_inter_region' and dimension = 'gb'
                 then quantity * constants.network_inter_region_kwh_per_gb
                 when energy_rule = 'network_intra_region' and dimension = 'gb'
                 then quantity * constants.network_intra_region_kwh_per_gb
-            end as it_energy_kwh
+            end as quantity_it_energy_kwh
         from lines_classified
         cross join constants
     )

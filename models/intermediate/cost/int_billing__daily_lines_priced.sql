@@ -2,7 +2,7 @@
 -- per row of int_billing__daily_lines.
 with
     lines_with_it_energy as (
-        select * from {{ ref("int_billing__daily_lines_powered") }}
+        select * from {{ ref("int_billing__daily_lines_imputed") }}
     ),
     pue as (select * from {{ ref("int_carbon__pue") }}),
     intensity as (select * from {{ ref("int_carbon__daily_intensity") }}),
@@ -53,14 +53,8 @@ with
             * intensity_g_per_kwh as emissions_location_g_co2e,
             it_energy_kwh * pue_ratio * market_g_per_kwh as emissions_market_g_co2e,
             case
-                when energy_rule like 'none:%'
-                then substr(energy_rule, 6)
-                when energy_rule = 'instance_hours' and instance_type is null
-                then 'unknown_instance_type'
-                when energy_rule = 'instance_hours' and machine_w is null
-                then coalesce(machine_missing_reason, 'no_power_factor')
                 when it_energy_kwh is null
-                then 'unknown_unit'
+                then energy_gap_reason
                 when not is_known_place
                 then coalesce(region_missing_reason, 'unknown_region')
                 when pue_ratio is null

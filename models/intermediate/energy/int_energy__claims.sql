@@ -7,7 +7,7 @@ with
         select * from {{ ref("int_energy__readings") }} where left_out_reason is null
     ),
     hosts as (select * from {{ ref("int_runs__hosts") }}),
-    attempts as (select * from {{ ref("int_runs__attempts") }}),
+    intervals as (select * from {{ ref("int_runs__intervals") }}),
     modelled_power as (select * from {{ ref("int_energy__modelled_power") }}),
 
     host_meters as (
@@ -25,16 +25,14 @@ with
             host_meters.device_key,
             hosts.run_id,
             hosts.attempt,
-            attempts.started_at_utc as from_at_utc,
-            {{ add_seconds("attempts.started_at_utc", "attempts.duration_s") }}
-            as to_at_utc
+            intervals.started_at_utc as from_at_utc,
+            intervals.ended_at_utc as to_at_utc
         from host_meters
         inner join hosts on host_meters.host_key = hosts.host_key
         inner join
-            attempts
-            on hosts.run_id = attempts.run_id
-            and hosts.attempt = attempts.attempt
-        where attempts.duration_s > 0
+            intervals
+            on hosts.run_id = intervals.run_id
+            and hosts.attempt = intervals.attempt
     ),
 
     spans_in_order as (

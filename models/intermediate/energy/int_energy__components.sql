@@ -1,53 +1,76 @@
--- The best figure for each component: what was metered, and the model for what was not.
--- One row per run, attempt and component.
+-- The best figure for each component; of an attempt of which nothing but the cost is
+-- known, what its spend is worth. One row per run, attempt and component.
 with
-    candidates_compared as (select * from {{ ref("int_energy__components_compared") }}),
+    components as (select * from {{ ref("int_energy__components_known") }}),
+    attempts as (select * from {{ ref("int_runs__resources") }}),
+    spend as (
+        select * from {{ ref("int_energy__run_spend") }} where it_energy_kwh is not null
+    ),
 
-    -- RAPL sees packages and DRAM, the model the whole server: the difference is fans,
-    -- board and power supply, as far as the meters reach.
-    others as (
+    attempts_unknown as (
+        select run_id, attempt, min(missing_reason) as model_missing_reason
+        from components
+        group by run_id, attempt
+        having max(missing_reason) is not null and max(measured_energy_kwh) is null
+    ),
+
+    -- The bill knows runs, not attempts.
+    attempts_in_time as (
         select
             run_id,
             attempt,
-            {{ exact_sum("covered_ratio * coalesce(modelled_energy_kwh, 0.0)") }}
-            as server_energy_kwh,
-            {{ exact_sum("measured_energy_kwh") }} as chip_energy_kwh,
-            max(duration_hours) as duration_hours,
-            max(hardware_origin) as hardware_origin
-        from candidates_compared
-        where
-            component in ('cpu', 'memory', 'other')
-            and boundary = 'component'
-            and measured_energy_kwh is not null
-        group by run_id, attempt
-        having
-            max(case when component = 'cpu' then modelled_energy_kwh end) is not null
-            and max(case when component = 'other' then 1 else 0 end) = 0
+            duration_hours,
+            duration_hours / nullif(
+                sum(cast(duration_hours as decimal(38, 18))) over (partition by run_id),
+                0
+            ) as fraction_of_run
+        from attempts
     ),
 
-    components as (
-        select *
-        from candidates_compared
+    attempts_spent as (
+        select
+            attempts_unknown.*,
+            attempts_in_time.duration_hours,
+            attempts_in_time.fraction_of_run,
+            spend.effective_cost,
+            spend.billing_currency,
+            spend.it_energy_kwh,
+            spend.energy_arithmetic,
+            spend.basis
+        from attempts_unknown
+        inner join
+            attempts_in_time
+            on attempts_unknown.run_id = attempts_in_time.run_id
+            and attempts_unknown.attempt = attempts_in_time.attempt
+        inner join spend on attempts_unknown.run_id = spend.run_id
+        where attempts_in_time.fraction_of_run > 0
+    ),
+    final as (
+        select components.*
+        from components
+        left join
+            attempts_spent
+            on components.run_id = attempts_spent.run_id
+            and components.attempt = attempts_spent.attempt
+        where attempts_spent.run_id is null
         union all
         select
             run_id,
             attempt,
-            'other' as component,
-            'allocation' as energy_method,
-            'component' as boundary,
+            'all' as component,
+            'spend' as energy_method,
+            'node' as boundary,
             cast(null as string) as meter,
             0.0 as covered_ratio,
             cast(null as double) as measured_energy_kwh,
             cast(null as double) as devices_energy_kwh,
-            'allocation' as modelled_method,
-            greatest(server_energy_kwh - chip_energy_kwh, 0.0) as modelled_energy_kwh,
-            case
-                when server_energy_kwh > chip_energy_kwh
-                then concat(server_energy_kwh, ' - ', chip_energy_kwh)
-                else '0'
-            end as modelled_arithmetic,
-            cast(null as double) as quantity,
-            'fans, board and power supply' as quantity_unit,
+            'spend' as modelled_method,
+            it_energy_kwh * fraction_of_run as modelled_energy_kwh,
+            concat(
+                '(', energy_arithmetic, ') * ', fraction_of_run
+            ) as modelled_arithmetic,
+            effective_cost as quantity,
+            billing_currency as quantity_unit,
             cast(null as string) as quantity_arithmetic,
             duration_hours,
             cast(null as double) as utilization_ratio,
@@ -56,69 +79,15 @@ with
             cast(null as double) as max_w_per_unit,
             cast(null as double) as power_w_per_unit,
             cast(null as string) as power_arithmetic,
-            'whole-server model less what the chips metered' as power_basis,
+            basis as power_basis,
             cast(null as string) as power_factor_key,
             cast(null as string) as power_source_id,
-            hardware_origin,
-            cast(null as string) as missing_reason
-        from others
-    ),
-
-    final as (
-        select
-            *,
-            case
-                when missing_reason is not null
-                then null
-                when measured_energy_kwh is null
-                then modelled_energy_kwh
-                else
-                    measured_energy_kwh
-                    + coalesce((1 - covered_ratio) * modelled_energy_kwh, 0.0)
-            end as energy_kwh,
-            case
-                when missing_reason is not null
-                then null
-                when measured_energy_kwh is null
-                then modelled_arithmetic
-                when modelled_energy_kwh is null or covered_ratio = 1
-                then cast(measured_energy_kwh as string)
-                else
-                    concat(
-                        measured_energy_kwh,
-                        ' + (1 - ',
-                        covered_ratio,
-                        ') * ',
-                        modelled_arithmetic
-                    )
-            end as energy_arithmetic,
-            concat(
-                'measured: ',
-                case
-                    when measured_energy_kwh is null
-                    then 'no meter reported'
-                    else concat(meter, ' covers ', round(covered_ratio * 100, 1), ' %')
-                end,
-                '; calibrated: no calibration; utilization: ',
-                case
-                    when energy_method = 'utilization'
-                    then 'taken'
-                    when utilization_origin like 'default%'
-                    then 'no utilisation reported'
-                    when utilization_origin is not null
-                    then concat('known from ', utilization_origin)
-                    else 'does not apply'
-                end,
-                '; allocation: ',
-                case
-                    when energy_method = 'allocation'
-                    then 'taken'
-                    when energy_method = 'missing'
-                    then coalesce(missing_reason, 'not possible')
-                    else 'not needed'
-                end
-            ) as rungs_considered
-        from components
+            cast(null as string) as hardware_origin,
+            cast(null as string) as missing_reason,
+            model_missing_reason,
+            it_energy_kwh * fraction_of_run as energy_kwh,
+            concat('(', energy_arithmetic, ') * ', fraction_of_run) as energy_arithmetic
+        from attempts_spent
     )
 
 select *

@@ -21,15 +21,15 @@ with
                 then 'measured_partial'
                 else candidates.energy_method
             end as energy_method,
-            coalesce(measured.boundary, 'component') as boundary,
-            measured.meter,
+            coalesce(measured.boundary, candidates.boundary) as boundary,
+            coalesce(measured.meter, candidates.meter) as meter,
 
             coalesce(measured.covered_ratio, 0.0) as covered_ratio,
             measured.measured_energy_kwh,
             measured.devices_energy_kwh,
             candidates.energy_method as modelled_method,
-            candidates.modelled_energy_kwh,
-            candidates.modelled_arithmetic,
+            candidates.energy_kwh as modelled_energy_kwh,
+            candidates.energy_arithmetic as modelled_arithmetic,
             candidates.quantity,
             candidates.quantity_unit,
             candidates.quantity_arithmetic,
@@ -49,7 +49,8 @@ with
             case
                 when coalesce(measured.covered_ratio, 0) < 0.95
                 then candidates.missing_reason
-            end as missing_reason
+            end as missing_reason,
+            candidates.model_missing_reason
         from candidates
         full outer join
             measured

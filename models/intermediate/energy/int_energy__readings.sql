@@ -53,6 +53,12 @@ with
                         ' ',
                         coalesce(readings_of_devices.host_key, ''),
                         ' ',
+                        case
+                            when readings_of_devices.component = 'all'
+                            then readings_of_devices.meter
+                            else ''
+                        end,
+                        ' ',
                         coalesce(readings_of_devices.device_name, '')
                     )
                 )

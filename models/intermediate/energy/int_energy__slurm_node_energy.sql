@@ -6,6 +6,7 @@ with
     attempts as (select * from {{ ref("int_runs__slurm_attempts") }}),
     accounting_rows as (select * from {{ ref("stg_slurm__accounting_rows") }}),
     hosts as (select * from {{ ref("int_runs__hosts") }}),
+    intervals as (select * from {{ ref("int_runs__intervals") }}),
 
     -- Energy of a batch-only job stands only in its .batch row; batch and steps
     -- overlap.
@@ -25,14 +26,17 @@ with
             attempts.run_id,
             attempts.attempt,
             attempts.instance_count,
-            attempts.started_at_utc as from_at_utc,
-            {{ add_seconds("attempts.started_at_utc", "attempts.duration_s") }}
-            as to_at_utc,
+            intervals.started_at_utc as from_at_utc,
+            intervals.ended_at_utc as to_at_utc,
             greatest(
                 coalesce(attempts.allocation_energy_j, 0),
                 coalesce(batch_energy.batch_energy_j, 0)
             ) as energy_j
         from attempts
+        inner join
+            intervals
+            on attempts.run_id = intervals.run_id
+            and attempts.attempt = intervals.attempt
         left join
             batch_energy
             on attempts.cluster_name = batch_energy.cluster_name

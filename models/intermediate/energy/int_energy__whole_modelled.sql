@@ -1,7 +1,7 @@
--- The modelled components of an attempt together, to stand beside a meter of the whole
--- node. One row per run and attempt.
+-- The components of an attempt without a meter together, to stand beside a meter of the
+-- whole node. One row per run and attempt.
 with
-    modelled as (select * from {{ ref("int_energy__components_modelled") }}),
+    unmetered as (select * from {{ ref("int_energy__components_unmetered") }}),
     pue as (select * from {{ ref("int_energy__attempt_pue") }}),
 
     attempts_summed as (
@@ -12,17 +12,22 @@ with
             case
                 when max(missing_reason) is not null
                 then 'missing'
-                when max(case when energy_method = 'utilization' then 1 else 0 end) = 1
+                when
+                    max(case energy_method when 'external_estimate' then 1 else 0 end)
+                    = 1
+                then 'external_estimate'
+                when max(case energy_method when 'utilization' then 1 else 0 end) = 1
                 then 'utilization'
                 else 'allocation'
             end as energy_method,
             max(duration_hours) as duration_hours,
             case
-                when max(missing_reason) is null then {{ exact_sum("it_energy_kwh") }}
+                when max(missing_reason) is null then {{ exact_sum("energy_kwh") }}
             end as it_energy_kwh,
             max(hardware_origin) as hardware_origin,
-            max(missing_reason) as missing_reason
-        from modelled
+            max(missing_reason) as missing_reason,
+            max(model_missing_reason) as model_missing_reason
+        from unmetered
         group by run_id, attempt
     ),
 

@@ -44,7 +44,9 @@ with
             attempt,
             component,
             'modelled' as part,
-            false as is_metered_with_cooling,
+            -- Another tool's figure of the building has counted the cooling too.
+            boundary = 'facility'
+            and energy_method = 'external_estimate' as is_metered_with_cooling,
             energy_kwh - coalesce(measured_energy_kwh, 0.0) as energy_kwh,
             meter,
             case

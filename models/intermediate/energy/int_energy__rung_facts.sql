@@ -1,0 +1,97 @@
+-- What meters, other tools and the bill had to say of each component, in words. One row
+-- per run, attempt and component.
+with
+    components as (select * from {{ ref("int_energy__components") }}),
+    estimated as (select * from {{ ref("int_energy__components_estimated") }}),
+    readings as (select * from {{ ref("int_energy__readings") }}),
+    spend as (select * from {{ ref("int_energy__run_spend") }}),
+
+    readings_left_out as (
+        select
+            run_id,
+            attempt,
+            component,
+            case
+                min(left_out_reason)
+                when 'inside_another_zone'
+                then 'what was reported is inside another zone'
+                else 'what was reported is of another time'
+            end as left_out_text
+        from readings
+        where left_out_reason is not null and is_meter
+        group by run_id, attempt, component
+    ),
+
+    -- A tool tells of the component, or of the whole.
+    estimates_told as (
+        select
+            components.run_id,
+            components.attempt,
+            components.component,
+            max(
+                case
+                    when estimated.is_whole
+                    then
+                        concat(
+                            estimated.meter,
+                            ' says ',
+                            round(estimated.estimated_energy_kwh, 6),
+                            ' kWh'
+                        )
+                    else
+                        concat(
+                            estimated.meter,
+                            ' covers ',
+                            round(estimated.covered_ratio * 100, 1),
+                            ' %'
+                        )
+                end
+            ) as estimate_text
+        from components
+        inner join
+            estimated
+            on components.run_id = estimated.run_id
+            and components.attempt = estimated.attempt
+            and (
+                components.component = estimated.component
+                or estimated.component = 'all'
+            )
+        group by components.run_id, components.attempt, components.component
+    ),
+
+    final as (
+        select
+            components.*,
+            case
+                when components.measured_energy_kwh is not null
+                then
+                    concat(
+                        components.meter,
+                        ' covers ',
+                        round(components.covered_ratio * 100, 1),
+                        ' %'
+                    )
+                else coalesce(readings_left_out.left_out_text, 'no meter reported')
+            end as meter_text,
+            estimates_told.estimate_text,
+            case
+                when spend.run_id is null
+                then 'no line of the bill is its own'
+                else coalesce(spend.missing_text, 'a part is measured')
+            end as no_spend_text
+        from components
+        left join
+            readings_left_out
+            on components.run_id = readings_left_out.run_id
+            and components.attempt = readings_left_out.attempt
+            and components.component = readings_left_out.component
+        left join
+            estimates_told
+            on components.run_id = estimates_told.run_id
+            and components.attempt = estimates_told.attempt
+            and components.component = estimates_told.component
+        left join spend on components.run_id = spend.run_id
+    )
+
+select *
+from final
