@@ -1031,17 +1031,19 @@ def gpu_default_kg(ref: Reference) -> Row:
 
 def embodied_servers(ref: Reference) -> list[Row]:
     """Servers without their accelerators: a row per family and host size, per type if need be."""
-    machines = {(row["provider"], row["instance_type"]): row for row in ref.read("instance_types")}
+    machines = {(row["provider_code"], row["instance_type"]): row for row in instance_types(ref)}
     listed = [
         row
         for row in ref.read("embodied")
         if (machine := machines.get((row["provider"], row["instance_type"])))
         and (row["provider"], machine["family"]) not in EMBODIED_LEFT_OUT
+        # Fewer vCPUs of the same machine are no smaller machine.
+        and not CONSTRAINED.fullmatch(row["instance_type"])
         and ref.may_ship(row["source_id"])
     ]
     gpus: dict[tuple[str, str, str], float] = defaultdict(float)
     for row in listed:
-        count = machines[row["provider"], row["instance_type"]]["gpu_count"]
+        count = machines[row["provider"], row["instance_type"]]["accelerator_count"]
         gpus[platform_key(row)] = max(gpus[platform_key(row)], float(count or 0))
 
     platforms: dict[tuple[str, str, str, str], dict[tuple[str, ...], list[str]]] = {}
@@ -1059,15 +1061,15 @@ def embodied_servers(ref: Reference) -> list[Row]:
         host = (
             row["provider"],
             machine["family"],
-            machine["platform_total_vcpus"],
+            machine["platform_vcpus"],
             row["method"],
         )
         platforms.setdefault(host, {}).setdefault(claim, []).append(row["instance_type"])
 
     rows = []
     for (provider, family, vcpus, method), claims in platforms.items():
-        for (kg, low, high, years, source_id, note), instance_types in claims.items():
-            for instance_type in ["*"] if len(claims) == 1 else instance_types:
+        for (kg, low, high, years, source_id, note), types in claims.items():
+            for instance_type in ["*"] if len(claims) == 1 else types:
                 rows.append(
                     {
                         "provider_code": provider,
@@ -1263,7 +1265,7 @@ OWN_UNCERTAINTY = (
     ("energy", "allocation:all", "0.45", "whole node: as its least sure large part, the CPU"),
     ("embodied", "product_footprint", "0.5", "published methods differ two- to fourfold"),
     ("embodied", "component_estimate", "0.6", "no list has the server; its disks are unknown"),
-    ("embodied", "default", "0.7", "kg per vCPU: the 95th percentile is 3.2 times the median"),
+    ("embodied", "default", "0.7", "kg per vCPU: the 95th percentile is 3 times the median"),
     ("pue", "site", "0.03", "the site's own figure, as region_yearly"),
     ("pue", "geography_yearly", "0.05", "between region_yearly and fleet_yearly"),
     ("intensity", "zone_yearly", "0.22", "between region_yearly and country_yearly"),
