@@ -116,6 +116,7 @@ with
                 when is_training_published then training_source_id else source_id
             end as power_source_id,
             hardware_origin,
+            hardware_key <> '*' as is_hardware_known,
             is_utilization_known,
             accelerator_missing_reason as missing_reason
         from attempts_matched

@@ -45,6 +45,7 @@ with
             resources.cpu_factor_key as power_factor_key,
             resources.cpu_source_id as power_source_id,
             resources.hardware_origin,
+            resources.hardware_key <> '*' as is_hardware_known,
             resources.cpu_utilization_ratio is not null as is_utilization_known,
             resources.missing_reason
         from resources

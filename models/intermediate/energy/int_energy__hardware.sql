@@ -1,6 +1,7 @@
 -- Machines with the power of their processor and the memory that its coefficient does
--- not hold. hardware_key '*' is a machine of unknown processor. One row per provider,
--- site and hardware key.
+-- not hold. hardware_key '*' is a machine of unknown processor; machines of one owner
+-- and
+-- the same figures share a machine_key. One row per provider, site and hardware key.
 with
     catalogue as (select * from {{ ref("int_energy__hardware_catalogue") }}),
     curves as (select * from {{ ref("int_energy__cpu_curves") }}),
@@ -62,7 +63,7 @@ with
             and curves.cpu_microarchitecture in (machines.cpu_microarchitecture, '*')
     ),
 
-    final as (
+    machines_powered as (
         select
             provider_code,
             site_name,
@@ -108,6 +109,23 @@ with
             hardware_origin
         from machines_with_curve
         where preference = 1
+    ),
+
+    final as (
+        select
+            *,
+            min(hardware_key) over (
+                partition by
+                    provider_code,
+                    site_name,
+                    vcpus,
+                    memory_gib,
+                    memory_above_baseline_ratio,
+                    idle_w_per_vcpu,
+                    accelerator_count,
+                    accelerator_model
+            ) as machine_key
+        from machines_powered
     )
 
 select *

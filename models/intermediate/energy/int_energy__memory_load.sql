@@ -35,6 +35,7 @@ with
             'power_constants: memory_w_per_gib' as power_factor_key,
             'ccf_methodology' as power_source_id,
             resources.hardware_origin,
+            resources.hardware_key <> '*' as is_hardware_known,
             false as is_utilization_known,
             resources.missing_reason
         from resources

@@ -8,6 +8,10 @@ with
                 max(case when parameter = 'reporting.currency' then value end), 'EUR'
             ) as reporting_currency,
             coalesce(
+                max(case when parameter = 'attribution.idle_policy' then value end),
+                'reserved'
+            ) as attribution_idle_policy,
+            coalesce(
                 max(
                     case
                         when parameter = 'anomaly.threshold' then cast(value as double)
