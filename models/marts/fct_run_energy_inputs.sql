@@ -3,6 +3,7 @@
 with
     components as (select * from {{ ref("int_energy__components_before_pue") }}),
     rungs as (select * from {{ ref("int_energy__rungs_considered") }}),
+    modelled as (select * from {{ ref("int_energy__components_modelled") }}),
 
     final as (
         select
@@ -10,33 +11,39 @@ with
             component,
             cast(attempt as bigint) as attempt,
 
-            energy_method,
-            boundary,
-            quantity,
-            quantity_unit,
-            quantity_arithmetic,
-            duration_hours as hours,
-            utilization_ratio,
-            utilization_origin,
-            idle_w_per_unit,
-            max_w_per_unit,
-            power_w_per_unit,
-            power_arithmetic,
-            power_basis,
-            it_energy_kwh,
-            measured_energy_kwh,
-            devices_energy_kwh,
-            meter,
-            covered_ratio,
-            it_energy_arithmetic as arithmetic,
+            components.energy_method,
+            components.boundary,
+            components.quantity,
+            components.quantity_unit,
+            components.quantity_arithmetic,
+            components.duration_hours as hours,
+            components.utilization_ratio,
+            components.utilization_origin,
+            components.idle_w_per_unit,
+            components.max_w_per_unit,
+            components.power_w_per_unit,
+            components.power_arithmetic,
+            components.power_basis,
+            components.it_energy_kwh,
+            components.measured_energy_kwh,
+            components.devices_energy_kwh,
+            components.meter,
+            components.covered_ratio,
+            components.it_energy_arithmetic as arithmetic,
 
-            power_factor_key,
-            power_source_id,
-            hardware_origin,
-            rungs_considered,
-            missing_reason
+            components.power_factor_key,
+            components.power_source_id,
+            components.hardware_origin,
+            rungs.rungs_considered,
+            components.missing_reason,
+
+            -- What no model describes (a meter of the whole node) is not shared out.
+            modelled.host_basis,
+            modelled.idle_factor,
+            modelled.dynamic_factor
         from components
         inner join rungs using (run_id, attempt, component)
+        left join modelled using (run_id, attempt, component)
     )
 
 select *

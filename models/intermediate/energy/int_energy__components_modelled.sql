@@ -115,7 +115,7 @@ with
             utilization_ratio,
             at_0 as idle_w_per_unit,
             at_100 as max_w_per_unit,
-            loaded_w,
+            loaded_w as loaded_w_per_unit,
             idle_factor,
             dynamic_factor,
             power_w_per_unit,
