@@ -77,6 +77,8 @@ ENGLISH = {
     "overview.runs.many": "{count} runs",
     "overview.also": "Market-based: {market}. Manufacture and water are figures of their own: "
     "nothing is added to the emissions of use.",
+    "overview.idle": "Idle, and paid by no run: {energy}, {mass}, on {hosts} known hosts of which "
+    "runs used {used}.",
     "tile.runs": "Runs",
     "tile.energy": "Energy, facility",
     "tile.energy.help": "Energy of the machines times the PUE of their site. Before PUE: {it}.",
@@ -505,6 +507,8 @@ FRENCH = {
     "overview.runs.many": "{count} exécutions",
     "overview.also": "Méthode contractuelle : {market}. La fabrication et l’eau sont des chiffres "
     "à part : rien n’est ajouté aux émissions d’usage.",
+    "overview.idle": "Au repos, à la charge d’aucune exécution : {energy}, {mass}, sur {hosts} "
+    "hôtes connus dont les exécutions ont consommé {used}.",
     "tile.runs": "Exécutions",
     "tile.energy": "Énergie, site compris",
     "tile.energy.help": "Énergie des machines multipliée par le PUE de leur site. Avant PUE : "

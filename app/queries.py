@@ -467,6 +467,54 @@ def missing(con: Connection) -> pl.DataFrame:
     )
 
 
+def idle_hosts(con: Connection) -> pl.DataFrame:
+    """What known hosts of the chosen regions stood idle for, beside what runs used. One row;
+    hosts = 0 where none is known. A sum is null where a part of it is unknown."""
+    return _ask(
+        con,
+        """
+        with
+            chosen_days as (
+                select *
+                from fct_host_energy_daily
+                where
+                    usage_date >= getvariable('from_utc')::date
+                    and usage_date < getvariable('to_utc')
+                    and (
+                        len(getvariable('region')) = 0
+                        or list_contains(getvariable('region'), coalesce(region, ''))
+                    )
+            ),
+
+            idle_days as (select * from chosen_days where allocation = 'idle'),
+
+            idle as (
+                select
+                    count(distinct (provider, region, host_id)) as hosts,
+                    case
+                        when count(facility_energy_kwh) = count(*) then sum(facility_energy_kwh)
+                    end as facility_energy_kwh,
+                    case
+                        when count(emissions_location_g_co2e) = count(*)
+                        then sum(emissions_location_g_co2e)
+                    end as emissions_location_g_co2e
+                from idle_days
+            ),
+
+            used as (
+                select
+                    case
+                        when count(facility_energy_kwh) = count(*) then sum(facility_energy_kwh)
+                    end as run_energy_kwh
+                from chosen_days
+                where allocation = 'run'
+            )
+
+        select * from idle cross join used
+        """,
+    )
+
+
 # --- runs ---
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app import queries, state
 from app.i18n import reason_label
+from app.marts import DIMENSIONS
 
 _STYLE = """
 <style>
@@ -137,6 +138,26 @@ def how_many(context: state.Context, runs: int) -> str:
     """'1 run', '1,204 runs'."""
     key = "overview.runs.one" if runs == 1 else "overview.runs.many"
     return context.text(key, count=context.format.count(runs))
+
+
+def idle_line(context: state.Context) -> None:
+    """What known hosts stood idle for. It belongs to nobody: not shown where one team, model or
+    owner is asked for."""
+    filters, fmt = context.filters, context.format
+    of_nobody = [name for name in DIMENSIONS if name != "region"]
+    if filters.text or any(filters.list_of(name) for name in of_nobody):
+        return
+    idle = context.ask(queries.idle_hosts).row(0, named=True)
+    if idle["hosts"]:
+        st.caption(
+            context.text(
+                "overview.idle",
+                hosts=fmt.count(idle["hosts"]),
+                energy=fmt.energy(idle["facility_energy_kwh"]),
+                mass=fmt.mass(idle["emissions_location_g_co2e"]),
+                used=fmt.energy(idle["run_energy_kwh"]),
+            )
+        )
 
 
 def chart(drawn: Any, key: str, *, selectable: bool = False) -> str | None:

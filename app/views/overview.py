@@ -44,6 +44,7 @@ st.caption(
         market=fmt.mass(now["emissions_market_g_co2e"]),
     )
 )
+ui.idle_line(context)
 
 days = (filters.to_utc - filters.from_utc).days
 grain: queries.Grain = "day" if days <= 100 else "week" if days <= 800 else "month"

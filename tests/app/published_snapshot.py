@@ -82,6 +82,11 @@ CONTRACT: dict[str, str] = {
         run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
         emissions_location_g_co2e double, emissions_embodied_g_co2e double,
         sci_g_co2e_per_unit double, metric_name varchar, missing_reason varchar""",
+    "fct_host_energy_daily": """
+        usage_date date, provider varchar, region varchar, host_id varchar, allocation varchar,
+        it_energy_kwh double, facility_energy_kwh double, emissions_location_g_co2e double,
+        host_type varchar, idle_policy varchar, factor_resolution varchar,
+        missing_reason varchar""",
     "fct_anomalies": """
         anomaly_id varchar, run_id varchar, job_name varchar, owner varchar, metric varchar,
         value double, baseline_value double, baseline_run_id varchar, ratio double,
@@ -304,6 +309,18 @@ SMALL: dict[str, list[Row]] = {
          "log_sd_source": "expert judgement"}
         for run_id, key, log_sd in [
             ("r1", "p4d", 0.5), ("r2", "p4d", 0.5), ("r3", "a2", 0.4), ("r5", "g5", 0.4),
+        ]
+    ],
+    "fct_host_energy_daily": [
+        {"usage_date": day, "provider": "on_premise", "region": region, "host_id": host,
+         "allocation": allocation, "it_energy_kwh": kwh / 1.2, "facility_energy_kwh": kwh,
+         "emissions_location_g_co2e": kwh * 50.0, "idle_policy": "reserved"}
+        for day, region, host, allocation, kwh in [
+            (datetime(2026, 11, 20), "eu-west-3", "a01", "idle", 2.0),
+            (datetime(2026, 11, 20), "eu-west-3", "a01", "run", 12.0),
+            (datetime(2026, 11, 21), "eu-west-3", "a01", "idle", 1.0),
+            (datetime(2026, 11, 20), "lyra", "a01", "idle", 0.5),
+            (datetime(2026, 10, 1), "lyra", "a01", "idle", 64.0),
         ]
     ],
     "fct_run_hours": [

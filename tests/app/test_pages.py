@@ -57,6 +57,16 @@ def test_the_overview_answers_in_one_sentence_with_units(open_page: Open) -> Non
     assert "**10.0 kWh** of it went into runs that failed" in said
 
 
+def test_the_overview_names_what_stood_idle(open_page: Open) -> None:
+    said = written(open_page("small", lang="en")).replace("\u00a0", " ")
+    assert (
+        "Idle, and paid by no run: 3.50 kWh, 175 g CO₂e, on 2 known hosts of which runs used "
+        "12.0 kWh." in said
+    )
+    # What stands idle is no team's.
+    assert "paid by no run" not in written(open_page("small", lang="en", team="text"))
+
+
 def test_the_overview_compares_with_the_period_before(open_page: Open) -> None:
     app = open_page("small", lang="en")
     energy = next(metric for metric in app.metric if metric.label == "Energy, facility")

@@ -163,6 +163,16 @@ def test_missing_names_the_reasons(con: duckdb.DuckDBPyConnection) -> None:
     ]  # fmt: skip
 
 
+def test_idle_hosts_follow_period_and_region(snapshots: dict[str, Path]) -> None:
+    def asked(filters: Filters) -> tuple[object, ...]:
+        with open_marts(snapshots["small"] / "current", filters) as con:
+            return queries.idle_hosts(con).row(0)
+
+    assert asked(NOVEMBER) == (2, 3.5, 175.0, 12.0)
+    assert asked(replace(NOVEMBER, region=("lyra",))) == (1, 0.5, 25.0, None)
+    assert asked(replace(NOVEMBER, region=("us-east-1",)))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -224,7 +225,7 @@ def account(room: Room, policy: str) -> Account:
             {second for job in mine for second in (job.start_s, job.stop_s)}
             | {edge for hour in hours for edge in (hour * HOUR_S, (hour + 1) * HOUR_S)}
         )
-        for start, stop in zip(changes, changes[1:], strict=False):
+        for start, stop in pairwise(changes):
             if start // HOUR_S not in hours:
                 continue
             kwh = (stop - start) / 3.6e6

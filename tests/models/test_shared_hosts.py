@@ -61,6 +61,8 @@ def rank(number: int, **more: Any) -> dict[str, Any]:
     return event(f"{more['host_id']}-{number}", 600, HOUR_S, **machine, **more)
 
 
+RENTED = {"region": "eu-west-1", "instance_type": "m5.xlarge"}
+
 BY_HAND = [
     *(rank(number, host_id="ranks") for number in range(8)),
     *(
@@ -81,10 +83,10 @@ BY_HAND = [
         )
         for number in range(8)
     ),
-    event("quarter", 600, HOUR_S, region="eu-west-1", instance_type="m5.xlarge", vcpus=1, host_id="i"),
-    event("whole", 600, HOUR_S, region="eu-west-1", instance_type="m5.xlarge", host_id="i-alone"),
+    event("quarter", 600, HOUR_S, **RENTED, vcpus=1, host_id="i"),
+    event("whole", 600, HOUR_S, **RENTED, host_id="i-alone"),
     event("nameless", 0, HOUR_S, region="barn", instance_type="node", vcpus=64, memory_gib=128),
-]  # fmt: skip
+]
 
 
 class Night:
@@ -116,9 +118,7 @@ class Night:
 
     def host(self, host_id: str, allocation: str, measure: str = "it_energy_kwh") -> float:
         """What a host's rows of an allocation add up to."""
-        found = [
-            row[measure] for key, row in self.days.items() if key[:2] == (host_id, allocation)
-        ]
+        found = [row[measure] for key, row in self.days.items() if key[:2] == (host_id, allocation)]
         return sum(found)
 
 
