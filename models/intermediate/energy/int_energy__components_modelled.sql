@@ -1,62 +1,28 @@
--- What the power model says each component used, were there no meter: the power at its
--- load, on a known host its part of the idle and of the added power. Rungs
+-- What the power model says each component used, were there no meter: on a known host
+-- its
+-- part of the idle power and of what work adds, else as if it were alone. Rungs
 -- `utilization`, `allocation` and `missing`. One row per run, attempt and component.
 with
-    processors as (select * from {{ ref("int_energy__cpu_load") }}),
-    memories as (select * from {{ ref("int_energy__memory_load") }}),
-    accelerators as (select * from {{ ref("int_energy__accelerator_load") }}),
+    components as (select * from {{ ref("int_energy__components_alone") }}),
     shares as (select * from {{ ref("int_energy__host_shares") }}),
-
-    components as (
-        select *
-        from processors
-        union all
-        select *
-        from memories
-        union all
-        select *
-        from accelerators
-    ),
-
-    components_loaded as (
-        select
-            *,
-            coalesce(
-                fixed_w_per_unit,
-                {{ at_load("utilization_ratio", "at_0", "at_10", "at_50", "at_100") }}
-            ) as loaded_w,
-            coalesce(
-                case when fixed_w_per_unit is not null then fixed_w_arithmetic end,
-                {{
-                    at_load_text(
-                        "utilization_ratio", "at_0", "at_10", "at_50", "at_100"
-                    )
-                }}
-            ) as loaded_arithmetic
-        from components
-    ),
 
     components_shared as (
         select
-            components_loaded.*,
-            coalesce(
-                missing_reason, case when loaded_w is null then 'no_power_factor' end
-            ) as power_missing_reason,
+            components.*,
             case
                 when shares.run_id is not null
                 then 'known_host'
-                when is_hardware_known
+                when components.is_hardware_known
                 then 'unknown_host'
                 else 'unknown_hardware'
             end as host_basis,
             coalesce(shares.idle_factor, 1.0) as idle_factor,
             coalesce(shares.dynamic_factor, 1.0) as dynamic_factor,
-            coalesce(
-                shares.idle_factor = 1 and shares.dynamic_factor = 1, true
-            ) as is_whole,
-            -- Memory draws the same whatever is done with it.
-            coalesce(at_0, 0.0) as idle_w
-        from components_loaded
+            coalesce(shares.idle_factor, 1.0) = 1
+            and coalesce(shares.dynamic_factor, 1.0) = 1 as is_as_alone,
+            -- Memory draws the same whatever is done with it: none of it is idle power.
+            coalesce(components.idle_w_per_unit, 0.0) as idle_w
+        from components
         left join shares using (run_id, attempt, component)
     ),
 
@@ -64,30 +30,26 @@ with
         select
             *,
             case
-                when power_missing_reason is not null
-                then null
-                when is_whole
-                then loaded_w
-                else idle_w * idle_factor + (loaded_w - idle_w) * dynamic_factor
-            end as power_w_per_unit,
+                when is_as_alone
+                then power_w_per_unit
+                else idle_w * idle_factor + (power_w_per_unit - idle_w) * dynamic_factor
+            end as shared_w_per_unit,
             case
-                when power_missing_reason is not null
-                then null
-                when is_whole
-                then loaded_arithmetic
+                when is_as_alone or power_w_per_unit is null
+                then power_arithmetic
                 else
                     concat(
                         idle_w,
                         ' * ',
                         idle_factor,
                         ' + (',
-                        loaded_arithmetic,
+                        power_arithmetic,
                         ' - ',
                         idle_w,
                         ') * ',
                         dynamic_factor
                     )
-            end as power_arithmetic
+            end as shared_arithmetic
         from components_shared
     ),
 
@@ -97,13 +59,7 @@ with
             attempt,
             component,
 
-            case
-                when power_missing_reason is not null
-                then 'missing'
-                when is_utilization_known
-                then 'utilization'
-                else 'allocation'
-            end as energy_method,
+            energy_method,
             quantity_unit,
             quantity_arithmetic,
             power_basis,
@@ -113,19 +69,19 @@ with
             quantity,
             duration_hours,
             utilization_ratio,
-            at_0 as idle_w_per_unit,
-            at_100 as max_w_per_unit,
-            loaded_w as loaded_w_per_unit,
+            idle_w_per_unit,
+            max_w_per_unit,
+            power_w_per_unit as power_w_per_unit_alone,
             idle_factor,
             dynamic_factor,
-            power_w_per_unit,
-            power_arithmetic,
-            quantity * power_w_per_unit * duration_hours / 1000 as it_energy_kwh,
+            shared_w_per_unit as power_w_per_unit,
+            shared_arithmetic as power_arithmetic,
+            quantity * shared_w_per_unit * duration_hours / 1000 as it_energy_kwh,
 
             power_factor_key,
             power_source_id,
             hardware_origin,
-            power_missing_reason as missing_reason
+            missing_reason
         from components_powered
     )
 

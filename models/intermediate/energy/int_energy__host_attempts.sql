@@ -15,7 +15,7 @@ with
             claims.host_number,
             {{
                 exact_sum(
-                    "claims.claimed_units * (coalesce(modelled.idle_w_per_unit, 0) * claims.idle_factor + (modelled.loaded_w_per_unit - coalesce(modelled.idle_w_per_unit, 0)) * claims.dynamic_factor)"
+                    "claims.claimed_units * (coalesce(modelled.idle_w_per_unit, 0) * claims.idle_factor + (modelled.power_w_per_unit_alone - coalesce(modelled.idle_w_per_unit, 0)) * claims.dynamic_factor)"
                 )
             }}
             as host_w
@@ -43,7 +43,7 @@ with
                 else 1.0 / attempt_hosts.host_count
             end as fraction_of_attempt
         from attempt_hosts
-        inner join hosts using (provider_code, region, host_id)
+        inner join hosts using (provider_code, host_key)
         left join
             claims_powered
             on attempt_hosts.run_id = claims_powered.run_id

@@ -25,7 +25,7 @@ with
     attempts_elsewhere as (
         select attempt_hosts.run_id, attempt_hosts.attempt
         from attempt_hosts
-        inner join hosts using (provider_code, region, host_id)
+        inner join hosts using (provider_code, host_key)
         where attempt_hosts.machine_key <> hosts.machine_key
         group by attempt_hosts.run_id, attempt_hosts.attempt
     ),
@@ -54,8 +54,7 @@ with
         inner join
             hosts
             on attempt_hosts.provider_code = hosts.provider_code
-            and attempt_hosts.region = hosts.region
-            and attempt_hosts.host_id = hosts.host_id
+            and attempt_hosts.host_key = hosts.host_key
         left join
             attempts_elsewhere
             on attempt_hosts.run_id = attempts_elsewhere.run_id

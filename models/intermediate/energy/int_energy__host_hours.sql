@@ -7,7 +7,7 @@ with
     final as (
         select hosts.host_number, hours.hour_start_utc
         from attempt_hosts
-        inner join hosts using (provider_code, region, host_id)
+        inner join hosts using (provider_code, host_key)
         inner join
             hours
             on attempt_hosts.run_id = hours.run_id

@@ -18,7 +18,7 @@ with
             0.0 as active_units,
             1 as attempts
         from attempt_hosts
-        inner join hosts using (provider_code, region, host_id)
+        inner join hosts using (provider_code, host_key)
         inner join components using (host_number)
         where not components.is_on_between_jobs
     ),

@@ -26,7 +26,7 @@ with
             1.0 as idle_factor,
             1.0 as dynamic_factor
         from attempt_hosts
-        left join hosts using (provider_code, region, host_id)
+        left join hosts using (provider_code, host_key)
         cross join
             (
                 select 'cpu' as component

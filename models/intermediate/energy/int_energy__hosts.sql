@@ -8,35 +8,35 @@ with
         select
             provider_code,
             region,
-            host_id,
+            host_key,
             site_name,
             machine_key,
+            min(host_name) as host_name,
             {{ exact_sum("wall_s") }} as seen_s,
             count(*) as attempts,
             min(case when is_whole_machine then 1 else 0 end) as whole_machines
         from attempt_hosts
-        group by provider_code, region, host_id, site_name, machine_key
+        group by provider_code, region, host_key, site_name, machine_key
     ),
 
     machines_ranked as (
         select
             *,
             row_number() over (
-                partition by provider_code, region, host_id
+                partition by provider_code, host_key
                 order by seen_s desc, site_name, machine_key
             ) as preference,
-            sum(attempts) over (
-                partition by provider_code, region, host_id
-            ) as host_attempts
+            sum(attempts) over (partition by provider_code, host_key) as host_attempts
         from machines_seen
     ),
 
     final as (
         select
-            row_number() over (order by provider_code, region, host_id) as host_number,
+            row_number() over (order by provider_code, host_key) as host_number,
             provider_code,
             region,
-            host_id,
+            host_key,
+            host_name as host_id,
             site_name,
             machine_key,
             -- A site's own machine stays on between jobs; of a rented one nobody knows.

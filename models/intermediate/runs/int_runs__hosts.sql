@@ -30,13 +30,17 @@ with
         select
             attempts.run_id,
             attempts.attempt,
-            {{ host_key("attempts.region", "hosts_named.host_name") }} as host_key
+            {{ host_key("attempts.region", "hosts_named.host_name") }} as host_key,
+            min(hosts_named.host_name) as host_name
         from hosts_named
         inner join
             attempts
             on hosts_named.run_id = attempts.run_id
             and hosts_named.attempt = attempts.attempt
-        group by all
+        group by
+            attempts.run_id,
+            attempts.attempt,
+            {{ host_key("attempts.region", "hosts_named.host_name") }}
     ),
 
     final as (
