@@ -1,9 +1,7 @@
 {{ config(materialized="view") }}
--- What the power model says each component used, were there no meter and nothing else
--- on
--- its host. Rungs `utilization`, `allocation` and `missing`. One row per run, attempt
--- and
--- component.
+-- What the power model says each component used, were there no meter and nothing
+-- else on its host. Rungs `utilization`, `allocation` and `missing`. One row per run,
+-- attempt and component.
 with
     processors as (select * from {{ ref("int_energy__cpu_load") }}),
     memories as (select * from {{ ref("int_energy__memory_load") }}),

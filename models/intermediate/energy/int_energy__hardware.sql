@@ -1,7 +1,7 @@
 -- Machines with the power of their processor and the memory that its coefficient does
 -- not hold. hardware_key '*' is a machine of unknown processor; machines of one owner
--- and
--- the same figures share a machine_key. One row per provider, site and hardware key.
+-- and the same figures share a machine_key. One row per provider, site and hardware
+-- key.
 with
     catalogue as (select * from {{ ref("int_energy__hardware_catalogue") }}),
     curves as (select * from {{ ref("int_energy__cpu_curves") }}),
@@ -119,6 +119,7 @@ with
                     provider_code,
                     site_name,
                     vcpus,
+                    powered_vcpus,
                     memory_gib,
                     memory_above_baseline_ratio,
                     idle_w_per_vcpu,

@@ -10,7 +10,7 @@ with
         select
             hosts.host_number,
             hosts.is_on_between_jobs,
-            hardware.vcpus,
+            hardware.powered_vcpus,
             hardware.memory_gib * hardware.memory_above_baseline_ratio as memory_gib,
             hardware.accelerator_count,
             hardware.idle_w_per_vcpu,
@@ -41,7 +41,7 @@ with
             host_number,
             'cpu' as component,
             is_on_between_jobs,
-            vcpus as units,
+            powered_vcpus as units,
             idle_w_per_vcpu as idle_w_per_unit,
             cpu_factor_key as power_factor_key,
             cast(null as string) as missing_reason
