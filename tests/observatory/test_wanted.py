@@ -1,21 +1,17 @@
 """Sources of hourly intensity are asked for the hours in which runs were, until those are final."""
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+from grid_api import Api, Asked, Reply, serving
 
 from ingest.sources import Window
 from observatory.refresh import RefreshReport, refresh
 from observatory.settings import load_settings
 from observatory.wanted import _without_holes
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-
-from grid_api import Api, Asked, Reply, serving
 
 HOUR, HALF_HOUR = timedelta(hours=1), timedelta(minutes=30)
 NIGHT = datetime(2026, 11, 24, 4, tzinfo=UTC)
