@@ -1037,7 +1037,7 @@ def embodied_servers(ref: Reference) -> list[Row]:
         for row in ref.read("embodied")
         if (machine := machines.get((row["provider"], row["instance_type"])))
         and (row["provider"], machine["family"]) not in EMBODIED_LEFT_OUT
-        # Fewer vCPUs of the same machine are no smaller machine.
+        # What is given for constrained vCPUs is the parent size taken for a whole server.
         and not CONSTRAINED.fullmatch(row["instance_type"])
         and ref.may_ship(row["source_id"])
     ]
