@@ -89,6 +89,10 @@ MARTS: dict[str, dict[str, str]] = {
             threshold double, status varchar, main_cause varchar, ln_hours double,
             ln_devices double, ln_power double, ln_intensity double, ln_price double,
             state varchar, detected_at_utc timestamp""",
+        "fct_restatements": """
+            month date, metric varchar, before double, after double, cause varchar,
+            from_version varchar, to_version varchar, change double, unit varchar,
+            cause_number bigint, runs bigint, from_as_of_utc timestamp, to_as_of_utc timestamp""",
         "fct_data_quality": """
             day date, source varchar, rows_in bigint, rows_landed bigint, rows_rejected bigint,
             runs bigint, runs_with_energy_ratio double, runs_with_cost_ratio double,

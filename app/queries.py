@@ -882,3 +882,29 @@ def stale_factors(con: Connection) -> pl.DataFrame:
         order by kind, factor_age_years desc, provider, region
         """,
     )
+
+
+def restatements(con: Connection, limit: int = 200) -> pl.DataFrame:
+    """What nights changed in months published before, the newest night first. One row per month,
+    metric, unit, cause and pair of versions; of a figure the causes in their order."""
+    return _ask(
+        con,
+        """
+        select
+            to_as_of_utc,
+            month,
+            metric,
+            unit,
+            cause,
+            before,
+            after,
+            change,
+            runs,
+            from_version,
+            to_version
+        from fct_restatements
+        order by to_as_of_utc desc, month desc, metric, unit, cause_number
+        limit $limit
+        """,
+        limit=limit,
+    )

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from app import charts, queries, snapshot_facts, state, ui
+from app import charts, queries, restated, snapshot_facts, state, ui
 
 context = state.context()
 fmt, filters = context.format, state.until_the_snapshot(context)
@@ -49,6 +49,8 @@ if coverage.is_empty():
 else:
     st.caption(context.text("quality.coverage.caption"))
     ui.chart(charts.coverage(coverage, fmt), "coverage")
+
+restated.section(context)
 
 st.subheader(context.text("quality.factors"))
 factors = context.ask(queries.factors_used)

@@ -93,6 +93,10 @@ CONTRACT: dict[str, str] = {
         threshold double, status varchar, main_cause varchar, ln_hours double, ln_devices double,
         ln_power double, ln_intensity double, ln_price double, state varchar,
         detected_at_utc timestamp""",
+    "fct_restatements": """
+        month date, metric varchar, before double, after double, cause varchar,
+        from_version varchar, to_version varchar, change double, unit varchar,
+        cause_number bigint, runs bigint, from_as_of_utc timestamp, to_as_of_utc timestamp""",
     "fct_data_quality": """
         day date, source varchar, rows_in bigint, rows_landed bigint, rows_rejected bigint,
         runs bigint, runs_with_energy_ratio double, runs_with_cost_ratio double,
@@ -394,6 +398,18 @@ SMALL: dict[str, list[Row]] = {
         {"anomaly_id": "a4", "run_id": "r3", "job_name": "tune-text", "owner": "bo",
          "metric": "facility_energy_kwh", "value": 6.0, "threshold": 3.0,
          "status": "not_enough_history"},
+    ],
+    "fct_restatements": [
+        {"month": datetime(2026, 10, 1).date(), "metric": metric, "before": before,
+         "after": after, "change": after - (before or 0), "unit": unit, "cause": cause,
+         "cause_number": number, "runs": runs, "from_version": "20261120T020000Z",
+         "to_version": "20261121T020000Z", "from_as_of_utc": datetime(2026, 11, 20, 2),
+         "to_as_of_utc": datetime(2026, 11, 21, 2)}
+        for metric, unit, before, after, cause, number, runs in [
+            ("facility_energy_kwh", "kWh", 20.0, 22.0, "late_data", 3, 1),
+            ("facility_energy_kwh", "kWh", 22.0, 21.0, "factor_version", 5, 2),
+            ("bill_effective_cost_eur", "EUR", None, 60.0, "provider_restatement", 4, 0),
+        ]
     ],
     "fct_data_quality": [
         {"day": datetime(2026, 11, day).date(), "source": source, "rows_in": rows_in,

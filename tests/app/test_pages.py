@@ -293,6 +293,31 @@ def test_data_quality_adds_up(open_page: Open) -> None:
     assert "135 rows came in: 133 landed, 2 were rejected" in said
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_restated_months_are_listed_with_their_causes(open_page: Open, language: str) -> None:
+    texts = TEXTS[language]
+    app = open_page("small", "data_quality", lang=language)
+    (table,) = (frame.value for frame in app.dataframe if "why" in frame.value)
+    assert list(table["why"]) == [
+        texts["restated.cause.provider_restatement"],
+        texts["restated.cause.late_data"],
+        texts["restated.cause.factor_version"],
+    ]
+    assert set(table["month"]) == {"2026-10"}
+    assert table["before"][0] == UNKNOWN[language]
+    changes = [text.replace("\u00a0", " ") for text in table["change"]]
+    plus, minus = {"en": ("+2.00 kWh (+10%)", "−1.00 kWh"), "fr": ("+2,00 kWh", "−1,00 kWh")}[
+        language
+    ]
+    assert changes[1].startswith(plus)
+    assert changes[2].startswith(minus)
+    assert "observatory compare 20261120T020000Z 20261121T020000Z" in written(app)
+
+
+def test_no_restated_month_is_a_sentence(open_page: Open) -> None:
+    assert TEXTS["en"]["restated.empty"] in written(open_page("nulls", "data_quality", lang="en"))
+
+
 def test_a_name_with_markup_stays_a_name(open_page: Open, tmp_path: Path) -> None:
     name = "[click](https://example.org) *now*"
     runs = [run | {"job_name": name} for run in SMALL["fct_runs"]]

@@ -7,20 +7,23 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+from filelock import FileLock
 
 from ingest.contracts import empty_rejected
 from ingest.landing import Landing
-from observatory import factor_tables
+from observatory import compare, factor_tables, knowledge, snapshot
+from observatory.refresh import refresh
 from observatory.settings import Settings, load_settings
 from observatory.version import PROJECT
 
 NIGHTS = [datetime(2026, 12, day, 3, tzinfo=UTC) for day in (5, 6, 7)]
-NOVEMBER = date(2026, 11, 1)
 
 CONFIG = """
 [reporting]
@@ -189,3 +192,129 @@ def land_new_factor(settings: Settings, received_at: datetime) -> None:
     ) as delivery:
         delivery.write(frame, empty_rejected())
         assert delivery.commit().status == "landed"
+
+
+@pytest.fixture(scope="module")
+def site(shared_tmp: Path) -> dict[str, Any]:
+    """Three nights, and each again as of its time: versions, and what was read of them."""
+    folder = shared_tmp / "restated_nights"
+    answer = folder / "site.json"
+    with FileLock(shared_tmp / "restated_nights.lock"):
+        if not answer.exists():
+            folder.mkdir(exist_ok=True)
+            refresh(write(folder, FIRST, pue=1.3), now=NIGHTS[0])
+            refresh(write(folder, SECOND, pue=1.3), now=NIGHTS[1])
+            settings = write(folder, THIRD, pue=1.4)
+            land_new_factor(settings, NIGHTS[2] - timedelta(hours=1))
+            refresh(settings, now=NIGHTS[2])
+            published = settings.paths.published
+            nights = sorted(path for path in published.glob("2*"))
+            again = []
+            for path in nights:
+                kept = path.rename(folder / path.name)
+                as_of = knowledge.published(kept).as_of
+                rebuilt = refresh(settings, now=NIGHTS[2] + timedelta(hours=1), as_of=as_of)
+                again.append(snapshot.version(rebuilt.published.path)["sha256"])
+            answer.write_text(
+                json.dumps({"versions": [path.name for path in nights], "again": again})
+            )
+    return {"folder": folder} | json.loads(answer.read_text())
+
+
+def told(site: dict[str, Any], night: int) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """(metric, cause) → (before, after, runs) of what a night restated of November."""
+    with snapshot.connect(site["folder"] / site["versions"][night]) as connection:
+        rows = connection.execute(
+            """
+            select metric, cause, before, after, runs
+            from fct_restatements
+            where to_version = $version and month = '2026-11-01'
+            """,
+            {"version": site["versions"][night]},
+        ).fetchall()
+    return {(metric, cause): tuple(rest) for metric, cause, *rest in rows}
+
+
+def total(site: dict[str, Any], night: int, metric: str) -> Any:
+    """November's figure of a metric in a night's own snapshot."""
+    with snapshot.connect(site["folder"] / site["versions"][night]) as connection:
+        return connection.execute(
+            f"select sum({metric}) from fct_runs where started_at_utc >= '2026-11-01' "
+            "and started_at_utc < '2026-12-01'"
+        ).fetchall()[0][0]
+
+
+@pytest.mark.parametrize("night", [0, 1, 2])
+def test_a_rebuild_as_of_a_night_has_its_very_bytes(site: dict[str, Any], night: int) -> None:
+    kept = snapshot.version(site["folder"] / site["versions"][night])
+    assert site["again"][night] == kept["sha256"]
+    assert len(kept["sha256"]) == len(kept["row_counts"]) > 20
+
+
+def test_the_first_night_restates_nothing(site: dict[str, Any]) -> None:
+    assert (
+        snapshot.version(site["folder"] / site["versions"][0])["row_counts"]["fct_restatements"]
+        == 0
+    )
+
+
+def test_late_runs_and_restated_ones_are_told_apart(site: dict[str, Any]) -> None:
+    found = told(site, 1)
+    energy = "facility_energy_kwh"
+    assert {cause for _, cause in found} == {"late_data", "provider_restatement"}
+    # A new run, one that was running, and a job of an export that grew.
+    # The job that was running was known with what it had used until then.
+    assert found[energy, "late_data"][2] == 4
+    assert found[energy, "provider_restatement"][2] == 1
+    assert found["bill_effective_cost_usd", "late_data"] == (15.0, 18.0, 0)
+    assert found["bill_effective_cost_usd", "provider_restatement"] == (18.0, 20.0, 0)
+    assert found["effective_cost", "provider_restatement"] == (10.0, 12.0, 1)
+
+
+def test_settings_late_data_and_factors_of_one_night_are_told_apart(site: dict[str, Any]) -> None:
+    found = told(site, 2)
+    grams = "emissions_location_g_co2e"
+    assert [cause for metric, cause in found if metric == grams] == [
+        "settings",
+        "late_data",
+        "factor_version",
+    ]
+    # Five runs in Ireland, whose factor is a tenth higher.
+    assert found[grams, "factor_version"][2] == 5
+    assert ("facility_energy_kwh", "factor_version") not in found
+    # A bill of December corrects November.
+    assert found["bill_effective_cost_usd", "provider_restatement"] == (20.0, 19.0, 0)
+
+
+@pytest.mark.parametrize("metric", ["facility_energy_kwh", "emissions_location_g_co2e"])
+@pytest.mark.parametrize("night", [1, 2])
+def test_the_parts_are_the_whole(site: dict[str, Any], night: int, metric: str) -> None:
+    chain = [row for (name, _), row in told(site, night).items() if name == metric]
+    assert chain[0][0] == pytest.approx(total(site, night - 1, metric), rel=1e-12)
+    assert chain[-1][1] == pytest.approx(total(site, night, metric), rel=1e-12)
+    for one, following in pairwise(chain):
+        assert one[1] == following[0]
+
+
+def test_compare_says_what_the_nights_said_together(site: dict[str, Any]) -> None:
+    """Over both nights, against today's rebuilds; what cancels in between is not seen."""
+    settings = settings_of(site["folder"])
+    first, last = (compare.find(settings, site["versions"][night]) for night in (0, 2))
+    found = compare.compare(settings, first, last, runs=2).to_json()
+    assert found["unattributed"] == 0
+    causes = {row["cause"] for row in found["rows"]}
+    assert causes == {"settings", "late_data", "provider_restatement", "factor_version"}
+    by_cause: dict[str, float] = {}
+    for night in (1, 2):
+        for (metric, cause), (before, after, _) in told(site, night).items():
+            if metric == "bill_effective_cost_usd":
+                by_cause[cause] = by_cause.get(cause, 0) + after - before
+    assert by_cause == {
+        row["cause"]: pytest.approx(row["change"])
+        for row in found["rows"]
+        if row["metric"] == "bill_effective_cost_usd"
+    }
+    assert {row["run_id"] for row in found["runs"] if row["cause"] == "provider_restatement"} == {
+        "misreported",
+        "steady",
+    }
