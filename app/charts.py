@@ -125,13 +125,15 @@ def _time_panel(
     largest = float(base[column].max() or 0)  # type: ignore[arg-type]
     divisor, unit = axis_unit(metric, largest, currency)
     write = metric_text(fmt, metric, currency)
-    data = base.select(
+    bars = base.select(
         "from",
         "until",
         "when",
         "how_many",
-        (pl.col(column) / divisor).alias("value"),
+        pl.lit(0.0).alias("low"),
+        (pl.col(column) / divisor).cast(pl.Float64).alias("high"),
         _texts(base[column], write).alias("shown"),
+        pl.lit(METRIC_COLOUR[metric]).alias("colour"),
     )
     name = translate(fmt.language, f"metric.{metric}")
     tooltip = [
@@ -139,33 +141,41 @@ def _time_panel(
         alt.Tooltip("shown:N", title=name),
         alt.Tooltip("how_many:N", title=translate(fmt.language, "metric.runs")),
     ]
+    data = bars
     if metric in UNSURE:
-        data = data.with_columns(
+        bars = bars.with_columns(_interval_texts(base, column, write, fmt).alias("interval"))
+        # Thin bars in the same view: Streamlit fits no layers into a column of views.
+        half = (pl.col("until") - pl.col("from")) * 0.03
+        middle = pl.col("from") + (pl.col("until") - pl.col("from")) * 0.5
+        whiskers = bars.with_columns(
+            (middle - half).alias("from"),
+            (middle + half).alias("until"),
             (base[f"{column}_p05"] / divisor).alias("low"),
             (base[f"{column}_p95"] / divisor).alias("high"),
-            (base["from"] + (base["until"] - base["from"]) / 2).alias("mid"),
-            _interval_texts(base, column, write, fmt).alias("interval"),
+            pl.lit(WHISKER).alias("colour"),
         )
+        data = pl.concat([bars, whiskers.drop_nulls("low")])
         tooltip.insert(
             2, alt.Tooltip("interval:N", title=translate(fmt.language, f"interval.{metric}"))
         )
     scale, axis = days
     if not is_last:
         axis = alt.Axis(title=None, labels=False, ticks=False, grid=False)
-    title = alt.Title(f"{name} ({unit})", anchor="start", frame="group", fontSize=13)
-    chart = alt.Chart(data).encode(tooltip=tooltip)
-    panel = chart.mark_rect(color=METRIC_COLOUR[metric]).encode(
-        x=alt.X("from:T", scale=scale, axis=axis),
-        x2="until:T",
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=3, minExtent=38)),
-        y2=alt.datum(0),
-    )
-    if metric in UNSURE:
-        whiskers = chart.mark_rule(color=WHISKER, strokeWidth=1.4).encode(
-            x=alt.X("mid:T", scale=scale, axis=axis), y=alt.Y("low:Q", title=None), y2="high:Q"
+    return (
+        alt.Chart(
+            data, title=alt.Title(f"{name} ({unit})", anchor="start", frame="group", fontSize=13)
         )
-        panel = alt.layer(panel, whiskers)
-    return panel.properties(height=92, width="container", title=title)
+        .mark_rect()
+        .encode(
+            x=alt.X("from:T", scale=scale, axis=axis),
+            x2="until:T",
+            y=alt.Y("high:Q", title=None, axis=alt.Axis(tickCount=3, minExtent=38)),
+            y2="low:Q",
+            color=alt.Color("colour:N", scale=None, legend=None),
+            tooltip=tooltip,
+        )
+        .properties(height=92, width="container")
+    )
 
 
 def _day_axis(first: datetime, last: datetime, grain: str = "day") -> tuple[Any, Any]:

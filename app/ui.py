@@ -333,9 +333,7 @@ def runs_table(context: state.Context, listed: pl.DataFrame) -> str | None:
         "started_at_utc",
         pl.col("duration_s") / 3600,
         "facility_energy_kwh",
-        _bounds(context, listed, "facility_energy_kwh"),
         "emissions_kg_co2e",
-        _bounds(context, listed, "emissions_kg_co2e"),
         # Money in one currency is a number in its column; in several, each cell names its own.
         pl.col("effective_cost")
         if currency or not currencies
@@ -349,9 +347,10 @@ def runs_table(context: state.Context, listed: pl.DataFrame) -> str | None:
         pl.col("energy_method").map_elements(
             lambda code: context.label("short", code), return_dtype=pl.String
         ),
+        _bounds(context, listed, "facility_energy_kwh"),
+        _bounds(context, listed, "emissions_kg_co2e"),
     )
     number = st.column_config.NumberColumn
-    interval = st.column_config.Column(context.text("column.interval"), width=104)
     cost = context.text("column.cost", currency=currency or "·")
     event: Any = st.dataframe(
         shown,
@@ -370,13 +369,17 @@ def runs_table(context: state.Context, listed: pl.DataFrame) -> str | None:
             ),
             "duration_s": number(context.text("column.duration"), format="%.2f", width=66),
             "facility_energy_kwh": number(context.text("column.energy"), format="%.3f", width=86),
-            "facility_energy_kwh_bounds": interval,
             "emissions_kg_co2e": number(context.text("column.emissions"), format="%.3f", width=76),
-            "emissions_kg_co2e_bounds": interval,
             "effective_cost": number(cost, format="%.2f", width=76)
             if currency or not currencies
             else st.column_config.Column(context.text("column.cost.title")),
             "energy_method": st.column_config.Column(context.text("column.method"), width=96),
+            "facility_energy_kwh_bounds": st.column_config.Column(
+                context.text("column.energy_interval"), width=128
+            ),
+            "emissions_kg_co2e_bounds": st.column_config.Column(
+                context.text("column.emissions_interval"), width=128
+            ),
         },
     )
     row = selected_row(event)
@@ -387,7 +390,7 @@ def _bounds(context: state.Context, listed: pl.DataFrame, column: str) -> pl.Ser
     """The 90 % interval of each row, in the unit of its column; null where it is unknown."""
     write = context.format.number
     bounds = listed.select(f"{column}_p05", f"{column}_p95").iter_rows()
-    texts = [None if low is None else f"{write(low)} – {write(high)}" for low, high in bounds]
+    texts = [None if low is None else f"{write(low, 2)} – {write(high, 2)}" for low, high in bounds]
     return pl.Series(f"{column}_bounds", texts, dtype=pl.String)
 
 

@@ -59,12 +59,16 @@ def test_every_sum_of_energy_and_emissions_is_drawn_with_its_interval(
     assert rows[2]["energy_interval"] == "unknown"
     series = queries.over_time(con, "month")
     spec = charts.over_time(series, "month", PERIOD, "EUR", EN).to_dict()
-    for panel, metric in zip(spec["vconcat"][:2], ("energy", "emissions"), strict=True):
-        bars, whiskers = panel["layer"]
-        assert bars["mark"]["type"] == "rect" and whiskers["mark"]["type"] == "rule"
-        for row in spec["datasets"][panel["data"]["name"]]:
-            assert row["low"] < row["value"] < row["high"], metric
-    assert "layer" not in spec["vconcat"][2]  # money has no interval
+    for panel, column in zip(spec["vconcat"][:2], charts.METRIC_COLUMN.values(), strict=False):
+        rows = spec["datasets"][panel["data"]["name"]]
+        bars, whiskers = rows[: series.height], rows[series.height :]
+        (bar,), (whisker,) = bars, whiskers
+        assert whisker["low"] < bar["high"] < whisker["high"], column
+        assert bar["from"] < whisker["from"] < whisker["until"] < bar["until"], column
+        assert bar["interval"] == whisker["interval"] != "unknown"
+        # Streamlit fits single views into a column of them, and no layers.
+        assert "layer" not in panel
+    assert "interval" not in spec["datasets"][spec["vconcat"][2]["data"]["name"]][0]
 
 
 def test_the_mix_is_whole_and_ends_with_what_is_missing(con: duckdb.DuckDBPyConnection) -> None:

@@ -147,7 +147,7 @@ def test_the_table_of_runs_has_intervals(open_page: Open) -> None:
     app = open_page("small", "runs", lang="en")
     (table,) = (frame.value for frame in app.dataframe if "job_name" in frame.value)
     bounds = table.set_index("job_name")["facility_energy_kwh_bounds"]
-    assert "11.0 – 13.0" in bounds.to_list()
+    assert "11 – 13" in bounds.to_list()
     assert bounds.isna().loc["batch-score"]
 
 
