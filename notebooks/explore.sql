@@ -346,3 +346,19 @@ select
 from fct_data_quality
 group by all
 order by source;
+
+-- %% Months that changed after they were published
+-- Of each figure the causes follow each other: `after` is the next one's `before`.
+select
+    month,
+    metric,
+    unit,
+    to_as_of_utc as published_at_utc,
+    cause,
+    before,
+    after,
+    change,
+    change / nullif(abs(before), 0) as change_ratio,
+    runs
+from fct_restatements
+order by published_at_utc, month, metric, unit, cause_number;

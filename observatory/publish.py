@@ -113,6 +113,9 @@ def publish(draft: Draft, settings: Settings, *, built_at: datetime, promoted: b
     `promoted` says whether readers will get it, or it is a rebuild that only stands beside.
     """
     built, folder = draft.built, draft.folder
+    target = settings.paths.published / draft.version
+    # What readers once got stays theirs, also if it has to be written again.
+    promoted = promoted or _was_promoted(target)
     hashes = _hashes(folder)
     _write_duckdb(folder, settings)
     info = {
@@ -134,7 +137,6 @@ def publish(draft: Draft, settings: Settings, *, built_at: datetime, promoted: b
         "reporting": settings.reporting.model_dump(mode="json"),
     }
     files.write_json(folder / snapshot.VERSION, info)
-    target = settings.paths.published / draft.version
     if _is_complete(target, hashes):
         info = snapshot.version(target)
         if promoted and not snapshot.is_promoted(info):
@@ -283,6 +285,10 @@ def _is_complete(folder: Path, hashes: Mapping[str, str]) -> bool:
         (folder / name).is_file() and files.sha256(folder / name) == digest
         for name, digest in hashes.items()
     )
+
+
+def _was_promoted(folder: Path) -> bool:
+    return (folder / snapshot.VERSION).is_file() and snapshot.is_promoted(snapshot.version(folder))
 
 
 def _discard(folder: Path) -> None:

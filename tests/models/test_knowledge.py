@@ -9,7 +9,9 @@ import pytest
 
 from ingest.contracts import Dataset, empty_rejected
 from ingest.landing import Landing
+from observatory import records
 from observatory.build import build_part
+from observatory.knowledge import kind_of
 from observatory.refresh import datasets
 from observatory.settings import load_settings
 
@@ -67,3 +69,8 @@ def test_each_kind_of_knowledge_has_its_own_time(
     known: dict[str, datetime], dataset: str, kind: str
 ) -> None:
     assert known[dataset].replace(tzinfo=UTC) == november(AS_OF[kind])
+    assert kind_of(dataset) == kind
+
+
+def test_what_we_note_of_ourselves_is_no_knowledge() -> None:
+    assert {kind_of(dataset.name) for dataset in records.DATASETS} == {None}
