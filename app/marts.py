@@ -194,7 +194,7 @@ _FILTERED_VIEWS = (
 
 
 # Bounds of the 90 % interval of a total whose median and variance are known; zero is certain.
-_BOUNDS = (
+BOUNDS = (
     "create macro p05(total, variance) as case when total = 0 then 0.0 else "
     "total * exp(-1.645 * sqrt(ln(1 + variance / (total * total)))) end",
     "create macro p95(total, variance) as case when total = 0 then 0.0 else "
@@ -213,7 +213,7 @@ def open_marts(folder: Path, filters: Filters | None = None) -> duckdb.DuckDBPyC
     con.execute("set timezone = 'UTC'")
     for mart, columns in MARTS.items():
         _create_view(con, folder, mart, columns)
-    for bound in _BOUNDS:
+    for bound in BOUNDS:
         con.execute(bound)
     if filters is not None:
         con.execute("set variable from_utc = $1::timestamp", [filters.from_utc])

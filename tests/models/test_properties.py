@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app import queries
+from app import marts, queries
 from observatory import build, settings_landing
 from observatory.refresh import Silent, ingest_sources, open_landing, prepare_landing
 from observatory.settings import load_settings
@@ -153,10 +153,12 @@ def models_of(batch: list[Case], folder: Path) -> duckdb.DuckDBPyConnection:
     assert (outcome.report.rows_landed, outcome.report.rows_rejected) == (len(events), 0)
     settings_landing.land_settings(landing, settings, now)
     warehouse = folder / "built" / "warehouse.duckdb"
-    marts = ["fct_runs", "fct_run_hours", "fct_run_uncertainty", "fct_run_energy_components"]
-    build.build_part(settings, now, marts, warehouse)
+    models = ["fct_runs", "fct_run_hours", "fct_run_uncertainty", "fct_run_energy_components"]
+    build.build_part(settings, now, models, warehouse)
     con = duckdb.connect(warehouse)
     con.execute("set schema = 'marts'")
+    for bound in marts.BOUNDS:
+        con.execute(bound)
     return con
 
 

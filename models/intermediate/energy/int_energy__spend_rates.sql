@@ -33,7 +33,6 @@ with
             billing_currency,
             {{ spend_kind("resource_class") }} as kind,
             'lines of the bill' as origin,
-            1 as origin_rank,
             quantity_it_energy_kwh as it_energy_kwh,
             cast(effective_cost_exact as double) as effective_cost
         from daily_lines
@@ -56,7 +55,6 @@ with
             billing_currency,
             'all' as kind,
             origin,
-            origin_rank,
             it_energy_kwh,
             effective_cost
         from line_parts
@@ -70,7 +68,6 @@ with
             run_services.billing_currency,
             kinds.kind,
             'runs' as origin,
-            2 as origin_rank,
             runs_known.it_energy_kwh
             * run_services.effective_cost
             / runs_billed.effective_cost as it_energy_kwh,
@@ -95,7 +92,6 @@ with
             billing_currency,
             kind,
             origin,
-            origin_rank,
             {{ exact_sum("it_energy_kwh", 12) }} as it_energy_kwh,
             {{ exact_sum("effective_cost", 12) }} as effective_cost
         from parts
@@ -113,7 +109,8 @@ with
                     region,
                     billing_currency,
                     kind
-                order by origin_rank
+                -- Lines of the bill before runs.
+                order by origin
             ) as preference
         from rates
     ),
