@@ -262,9 +262,9 @@ def test_late_runs_and_restated_ones_are_told_apart(site: dict[str, Any]) -> Non
     found = told(site, 1)
     energy = "facility_energy_kwh"
     assert {cause for _, cause in found} == {"late_data", "provider_restatement"}
-    # A new run, one that was running, and a job of an export that grew.
-    # The job that was running was known with what it had used until then.
-    assert found[energy, "late_data"][2] == 4
+    # A new run, a job of an export that grew, and the job that was running and has ended. The run
+    # that was running by its events was known with all it used until the last of them.
+    assert found[energy, "late_data"][2] == 3
     assert found[energy, "provider_restatement"][2] == 1
     assert found["bill_effective_cost_usd", "late_data"] == (15.0, 18.0, 0)
     assert found["bill_effective_cost_usd", "provider_restatement"] == (18.0, 20.0, 0)
