@@ -288,15 +288,6 @@ def overview_tiles(
     ]  # fmt: skip
 
 
-def with_interval(
-    context: state.Context, figures: dict[str, Any], spread: dict[str, Any], column: str
-) -> str:
-    """A mass with its 90 % interval in brackets, where it is known."""
-    fmt, low, high = context.format, spread[f"{column}_p05"], spread[f"{column}_p95"]
-    written = fmt.mass(figures[column])
-    return written if low is None else f"{written} ({fmt.interval(fmt.mass(low), fmt.mass(high))})"
-
-
 def missing_table(context: state.Context, gaps: pl.DataFrame, runs: int) -> None:
     """Runs without a figure, with the reasons."""
     if gaps.is_empty():
