@@ -35,7 +35,7 @@ with
             measured_energy_kwh as energy_kwh,
             meter,
             cast(null as string) as rung,
-            power_factor_key
+            power_factor_key as known_from
         from components
         where energy_kwh is not null
         union all
@@ -52,7 +52,14 @@ with
             case
                 when measured_energy_kwh is null then energy_method else modelled_method
             end as rung,
-            power_factor_key
+            -- A tool is wrong on all hardware, a kWh per currency unit for its service.
+            case
+                when measured_energy_kwh is null and energy_method = 'external_estimate'
+                then {{ alias_key("meter") }}
+                when energy_method = 'spend'
+                then power_basis
+                else power_factor_key
+            end as known_from
         from components
         -- What a meter covers whole differs from its own figure by rounding at most.
         where energy_kwh * 1e-12 < energy_kwh - coalesce(measured_energy_kwh, 0.0)
@@ -66,9 +73,7 @@ with
                 then coalesce(meters.uncertainty_key, 'measured:unknown_meter')
                 else component_parts.rung
             end as known_by,
-            coalesce(
-                component_parts.power_factor_key, resources.hardware_class
-            ) as hardware
+            coalesce(component_parts.known_from, resources.hardware_class) as hardware
         from component_parts
         inner join resources using (run_id, attempt)
         left join meters on component_parts.meter = meters.meter
