@@ -131,6 +131,11 @@ def test_the_same_version_again_keeps_the_folder(settings: Settings, now: dateti
     (first.path / "fct_runs.parquet").write_bytes(b"damaged")
     night(settings, now)
     assert len(runs(first.path)) == 3
+    # Also where a rebuild puts it right, it stays one that readers got.
+    (first.path / "fct_runs.parquet").write_bytes(b"damaged")
+    night(settings, now, as_of=now)
+    assert len(runs(first.path)) == 3
+    assert snapshot.version(first.path)["promoted"]
 
 
 def test_a_failed_test_publishes_nothing_and_is_named(settings: Settings, now: datetime) -> None:
