@@ -48,9 +48,9 @@ with
             grid_zone_id,
             hour_start_utc,
 
-            -- Up to 31 days and a leap second.
+            -- Up to 31 days, and the hour more of a local October.
             case
-                when interval_s <= 31 * 86400.0 + 1 then 'monthly' else 'zone_yearly'
+                when interval_s <= 31 * 86400.0 + 3600 then 'monthly' else 'zone_yearly'
             end as factor_resolution,
             accounting as factor_accounting,
             basis as factor_basis,
