@@ -81,6 +81,32 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class Complete:
+    """All batches of a scope have come: its delivery is committed at once.
+
+    What was committed stays when the source fails after it, or is killed: so a night that fetches
+    many scopes goes on where it ended. `marks` says what was fetched, object → ETag or watermark;
+    `SourceContext.delivered` gives them back the next night. An incomplete delivery keeps none.
+    """
+
+    dataset: Dataset
+    scope: str
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """What landing holds of a scope is what the source has, by its marks: nothing was fetched."""
+
+    dataset: Dataset
+    scope: str
+
+
+# What a source may say while it reads.
+Told = Batch | Failure | Complete | Unchanged
+
+
 def empty_rejected() -> pl.DataFrame:
     """No rejected row, typed."""
     return pl.DataFrame(schema=REJECTED_SCHEMA)

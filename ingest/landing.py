@@ -8,6 +8,8 @@ A delivery is one scope (an export's billing period, one log file, one event seg
 at one time. It is written under a temporary name, synced and renamed; its manifest row is the
 commit: data without one is invisible. Landing the same content for the same scope again changes
 nothing; different content is a new delivery that supersedes the old one and never overwrites it.
+What a source fetched it from (`marks`) stands beside it, and is
+all that may change: content fetched again from new objects is the old delivery with new marks.
 The newest landed is the newest known: if the clock was set back, a delivery is noted as received
 just after the newest of its scope. Rows in = rows landed + rows rejected, always.
 """
@@ -19,7 +21,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,6 +52,7 @@ MANIFEST_SCHEMA = pl.Schema(
         "content_sha256": pl.String(),
         "source_files": pl.String(),  # JSON list
         "code_version": pl.String(),
+        "marks": pl.String(),  # JSON object: what was fetched → its ETag or watermark; or null
     }
 )
 MANIFEST = "_deliveries"
@@ -72,6 +75,17 @@ class DeliveryResult:
     rows_in: int
     rows_landed: int
     rows_rejected: int
+
+
+def manifest(root: Path) -> pl.DataFrame:
+    """The manifest below a landing folder, oldest first, in MANIFEST_SCHEMA.
+
+    Rows written before a column was invented have null there.
+    """
+    files = pl.scan_parquet(
+        root / MANIFEST / "*.parquet", schema=MANIFEST_SCHEMA, missing_columns="insert"
+    )
+    return files.sort("received_at_utc", "delivery_id").collect()
 
 
 class Landing:
@@ -107,13 +121,27 @@ class Landing:
 
     def deliveries(self) -> pl.DataFrame:
         """The manifest, oldest first, in MANIFEST_SCHEMA."""
-        return pl.read_parquet(self.root / MANIFEST / "*.parquet").sort(
-            "received_at_utc", "delivery_id"
-        )
+        return manifest(self.root)
 
     def newest(self, dataset: str, scope: str) -> dict[str, object] | None:
         """The manifest row of the newest delivery of a scope."""
         return self._current().get((dataset, scope))
+
+    def marks(self, source: str, instance: str) -> dict[tuple[str, str], dict[str, str]]:
+        """(dataset, scope) → the marks of its newest delivery, of those an instance landed."""
+        return {
+            key: json.loads(str(row["marks"] or "{}"))
+            for key, row in self._current().items()
+            if (row["source"], row["instance"]) == (source, instance)
+        }
+
+    def kept(self, dataset: str, scope: str) -> DeliveryResult:
+        """The newest delivery of a scope, found unchanged. Raises LandingError without one."""
+        row = self.newest(dataset, scope)
+        if row is None:
+            raise LandingError(f"{dataset} {scope}: unchanged, says the source, but never landed")
+        counts = (int(str(row[name])) for name in ("rows_in", "rows_landed", "rows_rejected"))
+        return DeliveryResult(dataset, scope, "unchanged", str(row["delivery_id"]), *counts)
 
     def newest_received_at(self, but_of: str | None = None) -> datetime | None:
         """When the newest delivery of all was received, those of one dataset left out."""
@@ -131,7 +159,7 @@ class Landing:
         return DeliveryWriter(self, dataset, scope, source, instance, received_at)
 
     def record(self, row: dict[str, object]) -> None:
-        """Write a manifest row: from here on the delivery exists."""
+        """Write a manifest row: from here on the delivery exists, or has these marks."""
         frame = pl.DataFrame([row], schema=MANIFEST_SCHEMA)
         _write_atomically(frame, self.root / MANIFEST / f"{row['delivery_id']}.parquet")
         self._current()[str(row["dataset"]), str(row["scope"])] = row
@@ -170,6 +198,7 @@ class DeliveryWriter:
         self.rows_landed = 0
         self.rows_rejected = 0
         self.incomplete = False
+        self.marks: Mapping[str, str] = {}
         self._source_files: set[str] = set()
         self._folder = landing.root / TEMPORARY / uuid.uuid4().hex
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -224,6 +253,11 @@ class DeliveryWriter:
 
     def commit(self) -> DeliveryResult:
         """Make the delivery visible, unless the newest one of its scope has the same content."""
+        result = self._committed()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return result
+
+    def _committed(self) -> DeliveryResult:
         self.suspend()
         digest = hashlib.sha256()
         files = {kind: self._joined(kind) for kind in sorted(self._parts)}
@@ -231,7 +265,10 @@ class DeliveryWriter:
             _sync_and_digest(file, digest)
         content = digest.hexdigest()
         newest = self.landing.newest(self.dataset.name, self.scope)
+        marks = None if self.incomplete or not self.marks else _json_object(self.marks)
         if newest is not None and newest["content_sha256"] == content:
+            if marks is not None and marks != newest["marks"]:
+                self.landing.record({**newest, "marks": marks})
             return self._result("unchanged", str(newest["delivery_id"]))
         if newest is not None and self.incomplete:
             return self._result("held_back", None)
@@ -257,6 +294,7 @@ class DeliveryWriter:
                 "content_sha256": content,
                 "source_files": json.dumps(sorted(self._source_files)),
                 "code_version": self.landing.code_version,
+                "marks": marks,
             }
         )
         logger.info(
@@ -307,6 +345,10 @@ class DeliveryWriter:
             rows_landed=self.rows_landed,
             rows_rejected=self.rows_rejected,
         )
+
+
+def _json_object(marks: Mapping[str, str]) -> str:
+    return json.dumps(dict(marks), ensure_ascii=False, sort_keys=True)
 
 
 def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

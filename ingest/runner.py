@@ -1,17 +1,18 @@
-"""Runs one source into landing: opens a delivery per scope, commits them together at the end.
+"""Runs one source into landing: a delivery per scope, committed when the source is through.
 
+A scope that a source says is complete is committed at once, the others together at the end.
 Scopes may come in any order and number, but only the `OPEN_AT_ONCE` written last hold open files.
 """
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import pyarrow as pa
 
-from ingest.contracts import Failure
-from ingest.errors import SourceError
+from ingest.contracts import Batch, Complete, Unchanged
+from ingest.errors import LandingError, SourceError
 from ingest.landing import DeliveryResult, DeliveryWriter, Landing
 from ingest.sources import Source, SourceContext, SourceSettings
 
@@ -60,58 +61,102 @@ class SourceReport:
 def run_source(
     source: Source, settings: SourceSettings, context: SourceContext, landing: Landing
 ) -> SourceReport:
-    """Read a source into landing. A SourceError lands nothing of it and is reported, not raised.
+    """Read a source into landing. A SourceError is reported, not raised.
 
-    Of a source that reports a Failure, the rest lands. When a commit fails, what was committed
-    before it stays and is reported; the rest lands with the next run.
+    It lands nothing of the source but what was complete (`Complete`) before it. Of a source that
+    reports a Failure, the rest lands. When a commit fails, what was committed before it stays and
+    is reported; the rest lands with the next run.
     """
-    writers: dict[tuple[str, str], DeliveryWriter] = {}
-    recent: dict[tuple[str, str], None] = {}  # those with open files, the last written last
+    name, instance = source.NAME, context.instance
+    context = replace(context, delivered=landing.marks(name, instance))
     failures: list[str] = []
     with ExitStack() as stack:
+        deliveries = _Deliveries(name, context, landing, stack)
         try:
-            for batch in source.read(settings, context):
-                if isinstance(batch, Failure):
-                    logger.error("%s.%s: %s", source.NAME, context.instance, batch.message)
-                    failures.append(batch.message)
-                    continue
-                key = (batch.dataset.name, batch.scope)
-                if key not in writers:
-                    writers[key] = stack.enter_context(
-                        landing.deliver(
-                            batch.dataset,
-                            batch.scope,
-                            source=source.NAME,
-                            instance=context.instance,
-                            received_at=context.now,
-                        )
-                    )
-                recent.pop(key, None)
-                recent[key] = None
-                if len(recent) > OPEN_AT_ONCE:
-                    oldest = next(iter(recent))
-                    del recent[oldest]
-                    writers[oldest].suspend()
-                writers[key].write(batch.rows, batch.rejected)
-                writers[key].incomplete |= batch.incomplete
+            for told in source.read(settings, context):
+                if isinstance(told, Batch):
+                    deliveries.write(told)
+                elif isinstance(told, Complete):
+                    deliveries.complete(told)
+                elif isinstance(told, Unchanged):
+                    deliveries.results.append(landing.kept(told.dataset.name, told.scope))
+                else:
+                    logger.error("%s.%s: %s", name, instance, told.message)
+                    failures.append(told.message)
+            deliveries.complete_all()
         except (SourceError, OSError) as error:
-            logger.error("source %s.%s failed: %s", source.NAME, context.instance, error)
-            return SourceReport(source.NAME, context.instance, "failed", error=str(error))
-        results: list[DeliveryResult] = []
-        try:
-            for writer in writers.values():
-                results.append(writer.commit())
-        except _COMMIT_FAILURES as error:
-            reason = f"{error}; {len(results)} of {len(writers)} deliveries were kept"
-            logger.error("source %s.%s failed: %s", source.NAME, context.instance, reason)
-            return SourceReport(source.NAME, context.instance, "failed", results, reason)
+            logger.error("source %s.%s failed: %s", name, instance, error)
+            reason = "; ".join([*failures, str(error)])
+            return SourceReport(name, instance, "failed", deliveries.results, reason)
+    results = deliveries.results
     if held := [r.scope for r in results if r.status == "held_back"]:
         failures.append(f"held back, part of the input could not be read: {', '.join(held)}")
     rejected = any(r.rows_rejected for r in results)
     return SourceReport(
-        source.NAME,
-        context.instance,
+        name,
+        instance,
         "failed" if failures and not results else "partial" if failures or rejected else "ok",
         results,
         "; ".join(failures) or None,
     )
+
+
+class _Deliveries:
+    """The open deliveries of one run, and what became of those that were committed."""
+
+    def __init__(
+        self, source: str, context: SourceContext, landing: Landing, stack: ExitStack
+    ) -> None:
+        self.results: list[DeliveryResult] = []
+        self._source, self._context, self._landing = source, context, landing
+        self._stack = stack
+        self._writers: dict[tuple[str, str], DeliveryWriter] = {}
+        self._recent: dict[tuple[str, str], None] = {}  # those with open files, the last one last
+        self._committed: set[tuple[str, str]] = set()
+
+    def write(self, batch: Batch) -> None:
+        """Append to the delivery of the batch's scope."""
+        key = (batch.dataset.name, batch.scope)
+        if key in self._committed:
+            raise LandingError(f"{key[0]} {key[1]}: rows came after the scope was complete")
+        if key not in self._writers:
+            self._writers[key] = self._stack.enter_context(
+                self._landing.deliver(
+                    batch.dataset,
+                    batch.scope,
+                    source=self._source,
+                    instance=self._context.instance,
+                    received_at=self._context.now,
+                )
+            )
+        self._recent.pop(key, None)
+        self._recent[key] = None
+        if len(self._recent) > OPEN_AT_ONCE:
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
+            self._writers[oldest].suspend()
+        self._writers[key].write(batch.rows, batch.rejected)
+        self._writers[key].incomplete |= batch.incomplete
+
+    def complete(self, told: Complete) -> None:
+        """Commit one scope, with its marks. Raises SourceError when the disk does not take it."""
+        key = (told.dataset.name, told.scope)
+        if key not in self._writers:
+            raise LandingError(f"{key[0]} {key[1]}: complete, says the source, but nothing came")
+        self._writers[key].marks = told.marks
+        self._commit(key)
+
+    def complete_all(self) -> None:
+        """Commit what is open, in the order of the first batches. Raises SourceError."""
+        for key in [*self._writers]:
+            self._commit(key)
+
+    def _commit(self, key: tuple[str, str]) -> None:
+        try:
+            self.results.append(self._writers[key].commit())
+        except _COMMIT_FAILURES as error:
+            kept, all_of_them = len(self.results), len(self.results) + len(self._writers)
+            raise SourceError(f"{error}; {kept} of {all_of_them} deliveries were kept") from error
+        self._writers.pop(key)
+        self._recent.pop(key, None)
+        self._committed.add(key)

@@ -18,7 +18,7 @@ import polars as pl
 
 from ingest.errors import ObservatoryError, SnapshotMissing
 from ingest.files import discover
-from ingest.landing import MANIFEST, MANIFEST_SCHEMA
+from ingest.landing import MANIFEST, manifest
 from ingest.sources import registry
 from observatory import build, files, snapshot
 from observatory.settings import Settings
@@ -80,8 +80,7 @@ def _landed(settings: Settings) -> list[dict[str, Any]]:
     folder = settings.paths.landing / MANIFEST
     if not any(folder.glob("*.parquet")):
         return []
-    manifest = pl.read_parquet(folder / "*.parquet").select(MANIFEST_SCHEMA.names())
-    newest = manifest.sort("received_at_utc", "delivery_id").unique(
+    newest = manifest(settings.paths.landing).unique(
         ["dataset", "scope"], keep="last", maintain_order=True
     )
     return (

@@ -5,7 +5,7 @@ A source module reads top to bottom: what it lands (`DATASETS`), its settings (`
     NAME: str                                       the name in [sources.NAME]
     DATASETS: tuple[Dataset, ...]                   what it lands
     class Settings(SourceSettings)                  its settings
-    def read(settings, context) -> Iterator[Batch]  fetch (the only I/O) and parse (pure)
+    def read(settings, context) -> Iterator[Told]   fetch (the only I/O) and parse (pure)
 
 A source that asks for the hours that runs need says so with `WANTS_HOURS = True`, and goes on after
 a `Failure` of a part.
@@ -13,15 +13,15 @@ a `Failure` of a part.
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from ingest.contracts import Batch, Dataset, Failure
+from ingest.contracts import Dataset, Told
 
 
 class SourceSettings(BaseModel):
@@ -60,11 +60,14 @@ class SourceContext:
 
     `wanted`: for a source with `WANTS_HOURS`, the hours that runs need and landing does not hold
     as final, as the longest windows without a hole, sorted by zone and time.
+    `delivered`: (dataset, scope) → the marks of the newest delivery that this instance landed, so
+    that only what changed is fetched; without marks if it gave none.
     """
 
     instance: str
     now: datetime
     wanted: tuple[Window, ...] = ()
+    delivered: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -75,9 +78,7 @@ class Source(Protocol):
     DATASETS: tuple[Dataset, ...]
     Settings: type[SourceSettings]
 
-    def read(
-        self, settings: SourceSettings, context: SourceContext
-    ) -> Iterator[Batch] | Iterator[Batch | Failure]:
+    def read(self, settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
         """Batches of landed and rejected rows, in a stable order, and what could not be had."""
 
 

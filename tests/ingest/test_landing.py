@@ -16,7 +16,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.contracts import REJECTED_SCHEMA, Batch, Dataset, empty_rejected
+from ingest.contracts import (
+    REJECTED_SCHEMA,
+    Batch,
+    Complete,
+    Dataset,
+    Failure,
+    Told,
+    Unchanged,
+    empty_rejected,
+)
 from ingest.errors import LandingError, SourceUnavailable
 from ingest.landing import MANIFEST_SCHEMA, DeliveryResult, DeliveryWriter, Landing
 from ingest.runner import OPEN_AT_ONCE, SourceReport, run_source
@@ -268,8 +277,8 @@ def test_the_newest_landed_is_the_newest_known_whatever_the_clock_says(
 # ---- A source into landing --------------------------------------------------------------------
 
 
-def run(landing: Landing, *batches: Batch | Exception) -> SourceReport:
-    def read(settings: SourceSettings, context: SourceContext) -> Iterator[Batch]:
+def run(landing: Landing, *batches: Told | Exception) -> SourceReport:
+    def read(settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
         for batch in batches:
             if isinstance(batch, Exception):
                 raise batch
@@ -369,6 +378,133 @@ def test_scopes_in_any_order_land_as_if_each_had_come_in_one_piece(tmp_path: Pat
             landing.deliveries().sort("scope").drop("delivery_id", "received_at_utc").rows()
         )
     assert landed[0] == landed[1]  # with them the content's hash
+
+
+# ---- What was fetched, and a night that goes on where it ended --------------------------------
+
+
+def month(number: int, *values: float) -> Batch:
+    return Batch(METER, f"a/{number}", rows(*values), empty_rejected())
+
+
+def test_a_complete_scope_stays_when_the_source_fails_after_it(landing: Landing) -> None:
+    report = run(
+        landing,
+        month(1, 1.0),
+        Complete(METER, "a/1", {"1.csv": "e1"}),
+        month(2, 2.0),
+        SourceUnavailable("gone"),
+    )
+    assert (report.status, report.error) == ("failed", "gone")
+    assert [(d.scope, d.status) for d in report.deliveries] == [("a/1", "landed")]
+    assert landing.deliveries()["scope"].to_list() == ["a/1"]
+    assert not list((landing.root / ".tmp").iterdir())
+
+
+def test_a_process_killed_in_a_later_scope_leaves_the_complete_ones(landing: Landing) -> None:
+    run(landing)
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(REPO)!r})
+from tests.ingest import test_landing as t
+from ingest.landing import Landing
+from ingest.sources import SourceSettings, SourceContext
+from types import SimpleNamespace
+def read(settings, context):
+    yield t.month(1, 1.0)
+    yield t.Complete(t.METER, "a/1", {{"1.csv": "e1"}})
+    yield t.month(2, 2.0)
+    os._exit(9)
+source = SimpleNamespace(NAME="test", DATASETS=(t.METER,), Settings=SourceSettings, read=read)
+context = SourceContext("a", t.NOW)
+t.run_source(source, SourceSettings(enabled=True), context, Landing(t.Path({str(landing.root)!r})))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=REPO).returncode == 9
+    after = Landing(landing.root)
+    after.clear_leftovers()
+    assert after.deliveries()["scope"].to_list() == ["a/1"]
+    assert after.marks("test", "a") == {(METER.name, "a/1"): {"1.csv": "e1"}}
+    assert len(pl.read_parquet(landing.root / METER.name / "*.parquet")) == 1
+
+
+def test_the_marks_of_the_newest_delivery_come_back(landing: Landing) -> None:
+    told: list[SourceContext] = []
+
+    def read(settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
+        told.append(context)
+        yield month(1, float(len(told)))
+        yield Complete(METER, "a/1", {"1.csv": f"e{len(told)}", "ä": "w"})
+        yield month(2, 1.0)
+
+    source: Any = SimpleNamespace(
+        NAME="test", DATASETS=(METER,), Settings=SourceSettings, read=read
+    )
+    for name, instance in (("test", "a"), ("test", "a"), ("test", "b"), ("other", "a")):
+        source.NAME = name
+        again = Landing(landing.root)
+        run_source(source, SourceSettings(enabled=True), SourceContext(instance, NOW), again)
+    assert [context.delivered for context in told] == [
+        {},
+        {(METER.name, "a/1"): {"1.csv": "e1", "ä": "w"}, (METER.name, "a/2"): {}},
+        {},
+        {},
+    ]
+
+
+def test_the_same_content_from_new_objects_is_the_old_delivery_with_new_marks(
+    landing: Landing,
+) -> None:
+    first = run(landing, month(1, 1.0), Complete(METER, "a/1", {"1.csv": "e1"}))
+    before = landing.deliveries()
+    second = run(landing, month(1, 1.0), Complete(METER, "a/1", {"1.csv": "e2"}))
+    assert [d.status for d in second.deliveries] == ["unchanged"]
+    assert second.deliveries[0].delivery_id == first.deliveries[0].delivery_id
+    after = landing.deliveries()
+    assert after.drop("marks").equals(before.drop("marks"))
+    assert after["marks"].to_list() == ['{"1.csv": "e2"}']
+    assert Landing(landing.root).marks("test", "a") == {(METER.name, "a/1"): {"1.csv": "e2"}}
+
+
+def test_what_is_incomplete_has_no_marks(landing: Landing) -> None:
+    partly = Batch(METER, "a/1", rows(1.0), empty_rejected(), incomplete=True)
+    run(landing, partly, Complete(METER, "a/1", {"1.csv": "e1"}))
+    assert landing.marks("test", "a") == {(METER.name, "a/1"): {}}
+    run(landing, month(1, 1.0, 2.0), Complete(METER, "a/1", {"1.csv": "e2"}))
+    held = Batch(METER, "a/1", rows(3.0), empty_rejected(), incomplete=True)
+    run(landing, held, Complete(METER, "a/1", {"1.csv": "e3"}))
+    assert Landing(landing.root).marks("test", "a") == {(METER.name, "a/1"): {"1.csv": "e2"}}
+
+
+def test_what_was_not_fetched_because_nothing_changed_still_counts(landing: Landing) -> None:
+    bad = Batch(METER, "a/1", rows(1.0), refused(3))
+    run(landing, bad, Complete(METER, "a/1", {"1.csv": "e1"}))
+    before = files(landing)
+    report = run(landing, Failure("2.csv is gone"), Unchanged(METER, "a/1"))
+    assert (report.status, report.error) == ("partial", "2.csv is gone")
+    assert (report.rows_in, report.rows_unchanged, report.rows_rejected) == (2, 1, 1)
+    assert files(landing) == before
+
+
+def test_a_source_that_contradicts_itself_is_told(landing: Landing) -> None:
+    with pytest.raises(LandingError, match="rows came after the scope was complete"):
+        run(landing, month(1, 1.0), Complete(METER, "a/1"), month(1, 2.0))
+    with pytest.raises(LandingError, match="complete, says the source, but nothing came"):
+        run(landing, Complete(METER, "a/2"))
+    with pytest.raises(LandingError, match="unchanged, says the source, but never landed"):
+        run(landing, Unchanged(METER, "a/2"))
+
+
+def test_a_manifest_from_before_there_were_marks_still_reads(landing: Landing) -> None:
+    first = deliver(landing, rows(1.0))
+    deliver(landing, rows(2.0), scope="a/2026-11")
+    for path in (landing.root / "_deliveries").glob("*.parquet"):
+        if path.stem in ("_empty", first.delivery_id):
+            pl.read_parquet(path).drop("marks").write_parquet(path)
+    old = Landing(landing.root)
+    assert old.deliveries().schema == MANIFEST_SCHEMA
+    assert old.marks("test", "a") == {(METER.name, "a/2026-10"): {}, (METER.name, "a/2026-11"): {}}
+    old.initialise([METER, OTHER])
+    assert deliver(old, rows(1.0)).status == "unchanged"
 
 
 WIDE = Dataset(
