@@ -10,7 +10,7 @@ with
             count(*) as line_rows,
             sum(charges.effective_cost) as effective_cost,
             sum(charges.billed_cost) as billed_cost
-        from {{ ref("stg_focus__charges") }} as charges
+        from {{ ref("int_billing__charges") }} as charges
         left join
             {{ ref("providers") }} as providers
             on lower(charges.provider_name) = providers.provider_name_key

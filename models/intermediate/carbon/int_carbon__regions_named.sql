@@ -3,7 +3,7 @@
 -- provider. One row per provider, region and zone as told.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
-    charges as (select * from {{ ref("stg_focus__charges") }}),
+    charges as (select * from {{ ref("int_billing__charges_daily") }}),
     providers as (select * from {{ ref("providers") }}),
     regions as (select * from {{ ref("cloud_regions") }}),
     aliases as (select * from {{ ref("region_aliases") }}),
@@ -18,7 +18,7 @@ with
         union
         select
             coalesce(charges.provider_name, '') as told_provider,
-            coalesce(charges.region, '') as told_region,
+            coalesce(charges.told_region, '') as told_region,
             '' as told_zone
         from charges
     ),

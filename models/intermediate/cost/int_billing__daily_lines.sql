@@ -1,84 +1,93 @@
--- Billing rows of one kind added up per day: one pass over the bill, after which it is
--- small. A row keeps what decides its energy (service, SKU, unit, region) and whether a
--- run's own resource caused it. One row per day and combination of the keys.
+-- Billing rows of one kind added up per day. A row keeps what decides its energy
+-- (service, SKU, unit, region) and whether a run's own resource caused it: what runs
+-- claim is taken from the bill and put back as theirs, so the sum stays the bill. One
+-- row per day and combination of the keys.
 with
-    charges as (select * from {{ ref("int_billing__charges_attributed") }}),
+    charges_daily as (select * from {{ ref("int_billing__charges_daily") }}),
+    claims_daily as (select * from {{ ref("int_cost__claims_daily") }}),
     providers as (select * from {{ ref("providers") }}),
     regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
     sku_machines as (select * from {{ ref("int_billing__sku_machines") }}),
 
-    charges_keyed as (
+    parts as (
         select
-            *,
-            cast(date_trunc('day', charge_start_at_utc) as date) as usage_date,
-            run_id is not null as is_run_resource,
-            coalesce(
-                commitment_discount_status = 'Unused', false
-            ) as is_unused_commitment
-        from charges
+            {{ bill_line_keys() }},
+            false as is_run_resource,
+            line_rows,
+            consumed_quantity_exact,
+            effective_cost_exact,
+            billed_cost_exact,
+            list_cost_exact
+        from charges_daily
+        union all
+        select
+            {{ bill_line_keys() }},
+            false as is_run_resource,
+            - line_rows as line_rows,
+            - consumed_quantity_exact as consumed_quantity_exact,
+            - effective_cost_exact as effective_cost_exact,
+            - billed_cost_exact as billed_cost_exact,
+            - list_cost_exact as list_cost_exact
+        from claims_daily
+        union all
+        select
+            {{ bill_line_keys() }},
+            true as is_run_resource,
+            line_rows,
+            consumed_quantity_exact,
+            effective_cost_exact,
+            billed_cost_exact,
+            list_cost_exact
+        from claims_daily
     ),
 
-    charges_added as (
+    parts_added as (
         select
-            usage_date,
-            billing_period_date,
-            provider_name,
-            billing_account_id,
-            sub_account_id,
-            service_name,
-            service_category,
-            region as told_region,
-            charge_category,
-            charge_description,
-            sku_meter,
-            sku_price_details_json,
-            consumed_unit,
-            billing_currency,
+            {{ bill_line_keys() }},
             is_run_resource,
-            is_unused_commitment,
 
-            count(*) as line_rows,
-            {{ exact_sum("consumed_quantity", 12) }} as consumed_quantity,
-            sum(effective_cost) as effective_cost_exact,
-            sum(billed_cost) as billed_cost_exact,
-            sum(list_cost) as list_cost_exact
-        from charges_keyed
+            cast(sum(line_rows) as bigint) as line_rows,
+            cast(sum(consumed_quantity_exact) as double) as consumed_quantity,
+            sum(effective_cost_exact) as effective_cost_exact,
+            sum(billed_cost_exact) as billed_cost_exact,
+            sum(list_cost_exact) as list_cost_exact
+        from parts
         group by all
+        having sum(line_rows) > 0
     ),
 
     final as (
         select
-            charges_added.*,
-            coalesce(regions_named.region, charges_added.told_region) as region,
-            regions_named.missing_reason as region_missing_reason,
+            parts_added.*,
+            coalesce(regions_named.region, parts_added.told_region) as region,
             coalesce(
-                providers.provider_code, lower(charges_added.provider_name)
+                providers.provider_code, lower(parts_added.provider_name)
             ) as provider_code,
             lower(
                 concat(
-                    coalesce(charges_added.sku_meter, ''),
+                    coalesce(parts_added.sku_meter, ''),
                     ' ',
-                    coalesce(charges_added.charge_description, '')
+                    coalesce(parts_added.charge_description, '')
                 )
             ) as sku_text,
-            lower(charges_added.consumed_unit) as unit_key,
+            lower(parts_added.consumed_unit) as unit_key,
+            regions_named.missing_reason as region_missing_reason,
             sku_machines.type_name
-        from charges_added
+        from parts_added
         left join
-            providers
-            on lower(charges_added.provider_name) = providers.provider_name_key
+            providers on lower(parts_added.provider_name) = providers.provider_name_key
         left join
             sku_machines
-            on charges_added.provider_name = sku_machines.provider_name
-            and coalesce(charges_added.sku_meter, '') = sku_machines.sku_meter
-            and coalesce(charges_added.charge_description, '')
+            on parts_added.provider_name = sku_machines.provider_name
+            and coalesce(parts_added.sku_meter, '') = sku_machines.sku_meter
+            and coalesce(parts_added.charge_description, '')
             = sku_machines.charge_description
-            and coalesce(charges_added.sku_price_details_json, '')
+            and coalesce(parts_added.sku_price_details_json, '')
             = sku_machines.sku_price_details_json
         left join
             regions_named
-            on coalesce(charges_added.provider_name, '') = regions_named.told_provider
-            and coalesce(charges_added.told_region, '') = regions_named.told_region
+            on coalesce(parts_added.provider_name, '') = regions_named.told_provider
+            and coalesce(parts_added.told_region, '') = regions_named.told_region
             and regions_named.told_zone = ''
     )
 

@@ -1,7 +1,7 @@
 -- The machine that a line of hours names: in the SKU's details, else in its meter or
 -- description. One row per provider, SKU meter, description and SKU detail.
 with
-    charges as (select * from {{ ref("stg_focus__charges") }}),
+    charges as (select * from {{ ref("int_billing__charges_daily") }}),
     providers as (select * from {{ ref("providers") }}),
     units as (select * from {{ ref("consumed_units") }}),
     grammars as (select * from {{ ref("instance_name_grammars") }}),

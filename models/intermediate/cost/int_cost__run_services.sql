@@ -1,7 +1,7 @@
 -- What the bill charges for the runs' own resources, by service. One row per run,
 -- billing period, provider, service, region and currency.
 with
-    charges as (select * from {{ ref("int_billing__charges_attributed") }}),
+    charges as (select * from {{ ref("int_cost__claims") }}),
     providers as (select * from {{ ref("providers") }}),
 
     final as (
@@ -19,7 +19,6 @@ with
         from charges
         left join
             providers on lower(charges.provider_name) = providers.provider_name_key
-        where charges.run_id is not null
         group by all
     )
 

@@ -1,15 +1,14 @@
--- Charges with the run whose own resource caused them: usage of the resource while one
--- of the run's attempts had it. Taxes, credits and refunds stay with nobody. One row
--- per charge.
-{{ config(materialized="view") }}
+-- Charges of a run's own resource: usage of the resource while one of the run's
+-- attempts
+-- had it. Taxes, credits and refunds stay with nobody. One row per claimed charge.
 with
-    charges as (select * from {{ ref("stg_focus__charges") }}),
+    charges as (select * from {{ ref("int_billing__charges") }}),
     run_resources as (select * from {{ ref("int_cost__run_resources") }}),
 
     final as (
         select charges.*, run_resources.run_id
         from charges
-        left join
+        inner join
             run_resources
             on charges.resource_id = run_resources.resource_id
             and charges.charge_category = 'Usage'

@@ -1,0 +1,2 @@
+-- The charges of all bills, in FOCUS. One row per charge.
+{{ config(materialized="view") }} select * from {{ ref("stg_focus__charges") }}

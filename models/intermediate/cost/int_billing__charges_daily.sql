@@ -1,0 +1,35 @@
+-- Charges of one kind added up per day, run by run unknown: the one pass over the bill.
+-- Every column that decides class, energy, place or owner of a charge is a key. A
+-- delivery that was added up on an earlier night is not read again. One row per
+-- delivery, day and combination of the keys.
+{{
+    config(
+        materialized="incremental" if target.type == "duckdb" else "table",
+        incremental_strategy="append",
+        pre_hook="{{ forget_old_deliveries(this) }}",
+    )
+}}
+with
+    charges as (select * from {{ ref("int_billing__charges") }}),
+
+    charges_new as (
+        select * from charges where {{ is_new_delivery("delivery_id", this) }}
+    ),
+
+    final as (
+        select
+            delivery_id,
+            source_name,
+            {{ bill_line_columns() }},
+
+            count(*) as line_rows,
+            sum(cast(consumed_quantity as decimal(38, 12))) as consumed_quantity_exact,
+            sum(effective_cost) as effective_cost_exact,
+            sum(billed_cost) as billed_cost_exact,
+            sum(list_cost) as list_cost_exact
+        from charges_new
+        group by all
+    )
+
+select *
+from final
