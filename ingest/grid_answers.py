@@ -34,6 +34,7 @@ _REASONS = {
 }
 
 Item = TypeVar("Item", bound=BaseModel)
+Read = TypeVar("Read")
 
 
 def _text(value: object) -> object:
@@ -104,10 +105,10 @@ def read_items(
     model: type[Item],
     items: Iterable[object],
     source_file: str,
-    to_reading: Callable[[Item, int, str], Reading | None],
-) -> tuple[list[Reading], list[Refusal]]:
+    to_reading: Callable[[Item, int, str], Read | None],
+) -> tuple[list[Read], list[Refusal]]:
     """Readings of the items, and those that are not what `model` says. None: it says nothing."""
-    readings: list[Reading] = []
+    readings: list[Read] = []
     refusals: list[Refusal] = []
     for row, item in enumerate(items, start=1):
         raw = json.dumps(item)

@@ -76,6 +76,7 @@
         when
             {{ dataset }} like '#_factors#_#_%' escape '#'
             or {{ dataset }} like '%#_#_intensity' escape '#'
+            or {{ dataset }} = 'prices__list'
         then {{ as_of("factors") }}
         else {{ as_of("data") }}
     end

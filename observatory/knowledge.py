@@ -70,7 +70,7 @@ def kind_of(dataset: str) -> str | None:
     """
     if dataset.startswith("_settings__"):
         return "settings"
-    if dataset.startswith("_factors__") or dataset.endswith("__intensity"):
+    if dataset.startswith("_factors__") or dataset.endswith(("__intensity", "prices__list")):
         return "factors"
     return None if dataset.startswith("_") else "data"
 

@@ -31,6 +31,7 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     at_s: float  # on the monotonic clock
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Api]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            request = Asked(parts.path, query, dict(self.headers), time.monotonic())
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            request = Asked(parts.path, query, dict(self.headers), time.monotonic(), body)
             asked.append(request)
             reply = answer(request)
             if reply.hangs:
@@ -82,6 +85,8 @@ def serving(answer: Callable[[Asked], Reply]) -> Iterator[Api]:
             self.end_headers()
             self.wfile.write(content)
             self.close_connection = len(content) != int(headers["Content-Length"])
+
+        do_POST = do_GET  # noqa: N815 - the name http.server looks for
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -22,6 +22,7 @@ DATASETS = {
     "_factors__pue_yearly": "factors",
     "grid__intensity": "factors",
     "intensity__readings": "data",
+    "prices__list": "factors",
 }
 AS_OF = {"data": 1, "settings": 2, "factors": 3}
 
