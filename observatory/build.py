@@ -1,7 +1,8 @@
 """Builds the models with dbt, inside this process, into a fresh warehouse file.
 
-The warehouse can always be rebuilt from landing, so a night never continues yesterday's: it builds
-`<folder>/.building/<warehouse name>` and moves it into place only after the audit. The name stays
+The warehouse can always be rebuilt from landing: a night builds `<folder>/.building/<warehouse
+name>` and moves it into place only after the audit. Of yesterday's it takes over what models
+remember of deliveries (observatory/memory.py), and nothing else. The name stays
 the same because DuckDB's views hold the file's name as that of their catalogue. A warehouse whose
 build or audit failed is kept as `<folder>/failed/<warehouse name>` to look into.
 """
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.errors import AuditFailed, BuildFailed, ConfigError, ObservatoryError
+from observatory import memory
 from observatory.settings import Settings
 from observatory.version import PROJECT
+from observatory.version import models as models_of
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +116,8 @@ def build(
 ) -> BuildResult:
     """Build and test every model as of an instant, into `building_path`.
 
-    `full_refresh` also forgets what dbt remembers of the project's files.
+    `full_refresh` takes nothing over from the warehouse before, and also forgets what dbt remembers
+    of the project's files.
     Raises BuildFailed when dbt could not even start.
     """
     project = project or project_dir()
@@ -123,6 +127,8 @@ def build(
     target = dbt_folder(settings.paths.warehouse)
     if full_refresh:
         shutil.rmtree(target, ignore_errors=True)
+    else:
+        memory.hand_on(settings.paths.warehouse, warehouse, models_of(project))
     target.mkdir(parents=True, exist_ok=True)
     for name in ("run_results.json", "manifest.json"):
         (target / name).unlink(missing_ok=True)
@@ -135,7 +141,9 @@ def build(
         *(["--full-refresh"] if full_refresh else []),
     ]
     invoke(arguments, settings, warehouse, project, progress)
-    return _read_result(project, warehouse, settings.paths.warehouse, target)
+    result = _read_result(project, warehouse, settings.paths.warehouse, target)
+    memory.note(warehouse, result.manifest, models_of(project))
+    return result
 
 
 def build_again(
@@ -179,6 +187,10 @@ def build_part(
     """
     project = project or project_dir()
     warehouse.parent.mkdir(parents=True, exist_ok=True)
+    built = building_path(settings.paths.warehouse)
+    memory.hand_on(
+        built if built.is_file() else settings.paths.warehouse, warehouse, models_of(project)
+    )
     target = warehouse.parent / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)
     arguments = [

@@ -4,22 +4,22 @@
    is a table, made anew. #}
 {# Remove the rows of deliveries that staging does not read at this as-of time. #}
 {% macro forget_old_deliveries(relation) %}
+    {% set deliveries = ref("stg_landing__deliveries") %}
     {% if is_incremental() %}
         delete from {{ relation }}
-        where
-            delivery_id
-            not in (select delivery_id from {{ ref("stg_landing__deliveries") }})
+        where delivery_id not in (select delivery_id from {{ deliveries }})
     {% endif %}
 {% endmacro %}
 
 {# Whether a row's delivery is not in the relation yet. The names are written out, so that the files
    of the others are not opened. #}
 {% macro is_new_delivery(delivery_id, relation) %}
+    {% set deliveries = ref("stg_landing__deliveries") %}
     {% if not is_incremental() %} true
     {% else %}
         {% set found = run_query(
             "select delivery_id from "
-            ~ ref("stg_landing__deliveries")
+            ~ deliveries
             ~ " where delivery_id not in (select delivery_id from "
             ~ relation
             ~ ") order by delivery_id"

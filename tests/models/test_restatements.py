@@ -213,7 +213,13 @@ def site(shared_tmp: Path) -> dict[str, Any]:
             for path in nights:
                 kept = path.rename(folder / path.name)
                 as_of = knowledge.published(kept).as_of
-                rebuilt = refresh(settings, now=NIGHTS[2] + timedelta(hours=1), as_of=as_of)
+                # The first two take over what later nights remember, the last takes nothing.
+                rebuilt = refresh(
+                    settings,
+                    now=NIGHTS[2] + timedelta(hours=1),
+                    as_of=as_of,
+                    full_refresh=as_of == NIGHTS[2],
+                )
                 again.append(snapshot.version(rebuilt.published.path)["sha256"])
             answer.write_text(
                 json.dumps({"versions": [path.name for path in nights], "again": again})
