@@ -30,7 +30,7 @@ def discover(path: str) -> list[InputFile]:
     Raises SourceUnavailable when nothing is there, SourceConfigError for a URL.
     """
     if "://" in path:
-        raise SourceConfigError(f"{path}: URLs are not read yet; give a file, a folder or a glob")
+        raise SourceConfigError(f"{path}: this source reads no URLs; give a file, a folder or a glob")
     place = Path(path)
     if place.is_file():
         return [InputFile(place, place.name)]

@@ -111,7 +111,7 @@ def _kind(name: str) -> tuple[str, float]:
     """What a column of numbers holds, and the most that its values may be."""
     if name.endswith("Cost"):
         return "cost", MAX_COST
-    if name.endswith("Quantity"):
+    if name.endswith(("Quantity", "_quantity", "_amount", "_usage")):
         return "quantity", MAX_QUANTITY
     return "price", math.inf
 

@@ -19,6 +19,7 @@ import polars as pl
 from ingest.errors import ObservatoryError, SnapshotMissing
 from ingest.files import discover
 from ingest.landing import MANIFEST, manifest
+from ingest.objects import ObjectSourceSettings, place
 from ingest.sources import registry
 from observatory import build, files, snapshot
 from observatory.settings import Settings
@@ -265,6 +266,11 @@ def _source_paths(settings: Settings) -> Iterator[Check]:
             yield Check(label, "ok", f"the inbox {path}")
             continue
         try:
+            if isinstance(source, ObjectSourceSettings) and "://" in path:
+                # Once is enough to know whether it answers.
+                listed = place(source.model_copy(update={"attempts": 1})).listing()
+                yield Check(label, "ok", f"{len(listed)} object(s) in {path}")
+                continue
             found = discover(path)
         except (ObservatoryError, OSError) as error:
             yield Check(label, "failed", str(error))

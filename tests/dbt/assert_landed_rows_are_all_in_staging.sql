@@ -10,6 +10,12 @@ with
         select 'focus__charges' as dataset, count(*) as staged_rows
         from {{ ref("stg_focus__charges") }}
         union all
+        select 'aws_cur__lines' as dataset, count(*) as staged_rows
+        from {{ ref("stg_aws_cur__charges") }}
+        union all
+        select 'azure__charges' as dataset, count(*) as staged_rows
+        from {{ ref("stg_azure__charges") }}
+        union all
         select 'slurm__sacct' as dataset, count(*) as staged_rows
         from {{ ref("stg_slurm__accounting_rows") }}
         union all

@@ -1,2 +1,10 @@
 -- The charges of all bills, in FOCUS. One row per charge.
-{{ config(materialized="view") }} select * from {{ ref("stg_focus__charges") }}
+{{ config(materialized="view") }}
+select *
+from {{ ref("stg_focus__charges") }}
+union all
+select *
+from {{ ref("stg_aws_cur__charges") }}
+union all
+select *
+from {{ ref("stg_azure__charges") }}

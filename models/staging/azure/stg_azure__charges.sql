@@ -1,0 +1,20 @@
+-- Azure's billing rows in FOCUS, our names and units. One row per charge.
+with
+    landed as (
+        select *, {{ delivery_id_of_file() }} as delivery_id
+        from {{ source("landing", "azure__charges") }}
+    ),
+    deliveries as (
+        select *
+        from {{ ref("stg_landing__deliveries") }}
+        where dataset = 'azure__charges'
+    ),
+
+    final as (
+        select {{ focus_charges("azure") }}
+        from landed
+        inner join deliveries on landed.delivery_id = deliveries.delivery_id
+    )
+
+select *
+from final
