@@ -30,7 +30,9 @@ def discover(path: str) -> list[InputFile]:
     Raises SourceUnavailable when nothing is there, SourceConfigError for a URL.
     """
     if "://" in path:
-        raise SourceConfigError(f"{path}: this source reads no URLs; give a file, a folder or a glob")
+        raise SourceConfigError(
+            f"{path}: this source reads no URLs; give a file, a folder or a glob"
+        )
     place = Path(path)
     if place.is_file():
         return [InputFile(place, place.name)]

@@ -18,12 +18,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from s3_server import S3, s3_server
 
 from ingest.landing import Landing
 from ingest.objects import ObjectSourceSettings, S3Place
 from ingest.runner import SourceReport, run_source
 from ingest.sources import SourceContext, aws_cur, focus
-from tests.s3_server import S3, s3_server
 
 REPO = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -344,7 +344,7 @@ settings = t.aws_cur.Settings(path={PATH!r}, endpoint_url={s3.url!r})
 landing = Dies(Path({str(nights.landing.root)!r}))
 t.run_source(t.aws_cur, settings, t.SourceContext("aws", t.NOW), landing)
 """
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    environment = {**os.environ, "PYTHONPATH": f"{REPO}:{REPO / 'tests'}"}
     done = subprocess.run([sys.executable, "-c", code], check=False, cwd=REPO, env=environment)
     assert done.returncode == 9
     s3.clear()
