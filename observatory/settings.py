@@ -55,6 +55,7 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # What the audit of the marts allows: beyond it, one wrong setting would stop the night.
 Pue = Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)]
 GridIntensity = Annotated[float, Field(ge=0, le=MAX_GRID_INTENSITY_G_PER_KWH, allow_inf_nan=False)]
+Tags = tuple[Annotated[str, Field(min_length=1)], ...]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -152,7 +153,42 @@ class AttributionSettings(Section):
     """Who carries what is shared."""
 
     idle_policy: Literal["reserved", "activity", "idle_row"] = Field(
-        default="reserved", description="Who carries the idle power of a shared host."
+        default="reserved",
+        description="Who carries the idle power of a shared host, and its cost.",
+    )
+    run_tags: Tags = Field(
+        default=("run_id", "mlflow_run_id", "vertex-ai-pipelines-run-billing-id"),
+        description="Keys of tags on the bill whose value is a run's id. Case and punctuation of "
+        "keys and values do not count.",
+    )
+    job_tags: Tags = Field(
+        default=("job_name", "job", "aws:eks:workload-name"),
+        description="Keys of tags whose value is a job's name.",
+    )
+    team_tags: Tags = Field(
+        default=("team", "ml_team"),
+        description="Keys of tags whose value is a team's name.",
+    )
+    project_tags: Tags = Field(
+        default=("project", "ml_project"),
+        description="Keys of tags whose value is a project's name.",
+    )
+
+    @field_validator("run_tags", "job_tags", "team_tags", "project_tags", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
+
+
+class BillingSettings(Section):
+    """What bills need that no provider tells."""
+
+    exchange_rates: Path | None = Field(
+        default=None,
+        examples=["exchange_rates.csv"],
+        description="A CSV file of rates to the reporting currency: from_currency, to_currency, "
+        "rate (of one unit of the first), valid_from, valid_to (a day, not included; may be "
+        "empty), published_on, source.",
     )
 
 
@@ -314,6 +350,7 @@ class Settings(BaseSettings):
     reporting: ReportingSettings = Field(default_factory=ReportingSettings)
     refresh: RefreshSettings = Field(default_factory=RefreshSettings)
     attribution: AttributionSettings = Field(default_factory=AttributionSettings)
+    billing: BillingSettings = Field(default_factory=BillingSettings)
     anomaly: AnomalySettings = Field(default_factory=AnomalySettings)
     factors: FactorSettings = Field(default_factory=FactorSettings)
     collector: CollectorSettings = Field(default_factory=CollectorSettings)
@@ -386,8 +423,17 @@ def load_settings(config: Path | None, paths_base: Path | None = None) -> Settin
     factors = settings.factors
     if factors.path is not None:
         factors = factors.model_copy(update={"path": _resolve(factors.path, base)})
+    billing = settings.billing
+    if billing.exchange_rates is not None:
+        rates = _resolve(billing.exchange_rates, base)
+        billing = billing.model_copy(update={"exchange_rates": rates})
     return settings.model_copy(
-        update={"paths": resolved, "factors": factors, "sources": with_inbox}
+        update={
+            "paths": resolved,
+            "factors": factors,
+            "billing": billing,
+            "sources": with_inbox,
+        }
     )
 
 

@@ -1,6 +1,6 @@
 """What the configuration says that models need, landed like any other input.
 
-So a rebuild as of a past day uses the sites, hosts and parameters of that day.
+So a rebuild as of a past day uses the sites, hosts, exchange rates and parameters of that day.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from ingest.contracts import Dataset, empty_rejected
 from ingest.landing import DeliveryResult, Landing
+from observatory import exchange_rates
 from observatory.settings import Settings
 
 SCOPE = "settings"
@@ -61,17 +62,22 @@ CONTRACTS = Dataset(
         "evidence": pl.String(),
     },
 )
+EXCHANGE_RATES = Dataset("_settings__exchange_rates", dict(exchange_rates.COLUMNS))
 PARAMETERS = Dataset("_settings__parameters", {"parameter": pl.String(), "value": pl.String()})
-DATASETS = (SITES, HOSTS, CONTRACTS, PARAMETERS)
+DATASETS = (SITES, HOSTS, CONTRACTS, EXCHANGE_RATES, PARAMETERS)
 
 
 def land_settings(landing: Landing, settings: Settings, received_at: datetime) -> list[str]:
-    """Land the tables; returns the names of those that changed."""
+    """Land the tables; returns the names of those that changed.
+
+    Raises ConfigError for a file of exchange rates that cannot be used.
+    """
     changed = []
     for dataset, rows in (
         (SITES, _sites(settings)),
         (HOSTS, _hosts(settings)),
         (CONTRACTS, _contracts(settings)),
+        (EXCHANGE_RATES, exchange_rates.read(settings.billing.exchange_rates)),
         (PARAMETERS, _parameters(settings)),
     ):
         if _land(landing, dataset, list(rows), received_at).status == "landed":
@@ -108,7 +114,12 @@ def _parameters(settings: Settings) -> Iterator[dict[str, Any]]:
     for section in PARAMETER_SECTIONS:
         model: BaseModel = getattr(settings, section)
         for key, value in model.model_dump(mode="json", exclude=PLACES).items():
-            yield {"parameter": f"{section}.{key}", "value": None if value is None else str(value)}
+            name = f"{section}.{key}"
+            if isinstance(value, list):
+                for number, item in enumerate(value, start=1):
+                    yield {"parameter": f"{name}.{number}", "value": str(item)}
+            else:
+                yield {"parameter": name, "value": None if value is None else str(value)}
 
 
 def _plain(model: BaseModel, dataset: Dataset) -> dict[str, Any]:
