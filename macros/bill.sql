@@ -39,3 +39,55 @@
     billing_currency,
     coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment
 {%- endmacro %}
+
+{# How the bill and jobs write one machine: its id within any path before it, such as i-0abc of
+   arn:aws:ec2:eu-west-1:1:instance/i-0abc and of aws:///eu-west-1a/i-0abc. '' where it has none. #}
+{% macro cloud_instance_id(text) -%}
+    regexp_extract({{ text }}, '(^|[/:])(i-[0-9a-f]+)$', 2)
+{%- endmacro %}
+
+{# The last two parts of a path: training-job/NAME, instances/NAME. A node of Kubernetes on Google
+   Cloud, gce://PROJECT/ZONE/NAME, is the instance NAME. '' for a plain name. #}
+{% macro resource_path_end(text) -%}
+    regexp_extract(
+        regexp_replace({{ text }}, '^gce://[^/]+/[^/]+/', 'x/instances/'),
+        '([^/:]+/[^/:]+)$',
+        1
+    )
+{%- endmacro %}
+
+{# The last part of a path, or a plain name. #}
+{% macro resource_name_end(text) -%}
+    regexp_extract({{ text }}, '([^/:]+)$', 1)
+{%- endmacro %}
+
+{# A tag's value as it is compared: Google Cloud's labels know neither capitals nor punctuation. #}
+{% macro tag_value_key(text) -%} {{ alias_key(text) }} {%- endmacro %}
+
+{# The amounts of a charge that are shared out, and the digits after their point. #}
+{% macro claimed_amounts() -%}
+    {{
+        return(
+            [
+                ("consumed_quantity", 12),
+                ("effective_cost", 18),
+                ("billed_cost", 18),
+                ("list_cost", 18),
+            ]
+        )
+    }}
+{%- endmacro %}
+
+{# What the first parts of a charge amount to, in the charge's own exact decimals: parts add up to
+   the charge, because the last one ends with it. #}
+{% macro amount_to(amount, share_to, scale=18) -%}
+    case
+        when {{ share_to }} >= 0.999999999999
+        then cast({{ amount }} as decimal(38, {{ scale }}))
+        else
+            cast(
+                cast({{ amount }} as double)
+                * {{ share_to }} as decimal(38, {{ scale }})
+            )
+    end
+{%- endmacro %}

@@ -113,6 +113,8 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
     intensities = _of_run(connection, "fct_run_sci", run_id)
     intensities.sort(key=lambda row: row["kpi_name"] or "")
     inputs.sort(key=lambda row: (row["attempt"], row["component"]))
+    cost_parts = _of_run(connection, "fct_run_cost_parts", run_id)
+    cost_parts.sort(key=lambda row: row["part_number"])
     _label(inputs, "component")
     _label(embodied, "part")
     sources = _of_run(connection, "fct_run_uncertainty", run_id)
@@ -124,7 +126,7 @@ def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> 
         *_embodied_steps(run, embodied),
         *_water_steps(run),
         *_intensity_steps(intensities),
-        *_cost_steps(run),
+        *_cost_steps(run, cost_parts),
     ]
     return Derivation(
         run_id=run_id,
@@ -409,14 +411,42 @@ def _intensity_steps(intensities: Sequence[Row]) -> Iterator[Step]:
             )
 
 
-def _cost_steps(run: Row) -> Iterator[Step]:
+def _cost_steps(run: Row, parts: Sequence[Row]) -> Iterator[Step]:
+    """Each part: its share of what it is part of, or hours × price, then its exchange rate."""
+    for part in parts:
+        name = f"cost by {part['cost_method']}" + (
+            f" of {part['resource_id']}" if part["resource_id"] else ""
+        )
+        lines = part["charge_rows"]
+        yield _step(
+            name,
+            _part_arithmetic(part),
+            part["part_cost"],
+            part["part_currency"],
+            _sentence(
+                part["cost_method"],
+                part["share_text"] + _hours_shared(part),
+                part["cost_origin"] + (f" and {lines - 1} more of the bill" if lines > 1 else ""),
+                "imputed, not on a bill" if part["is_imputed"] else None,
+            ),
+        )
+        if part["exchange_rate"] is not None and part["part_currency"] != part["cost_currency"]:
+            yield _step(
+                f"{name} in {part['cost_currency']}",
+                f"{part['part_cost']!r} * {part['exchange_rate']!r}",
+                part["effective_cost"],
+                part["cost_currency"],
+                _sentence("at the rate of each day", part["rate_origin"]),
+            )
     if run["effective_cost"] is not None:
+        known = [part["effective_cost"] for part in parts]
         yield _step(
             "effective_cost",
-            _cost_arithmetic(run),
+            _sum(known) if parts and None not in known else None,
             run["effective_cost"],
             str(run["cost_currency"]),
             _sentence(
+                "the sum of the parts" if parts else None,
                 run["cost_method"],
                 run.get("cost_origin"),
                 "imputed, not on a bill" if run.get("is_imputed") else None,
@@ -424,13 +454,18 @@ def _cost_steps(run: Row) -> Iterator[Step]:
         )
 
 
-def _cost_arithmetic(run: Row) -> str | None:
-    """A site's price is in the origin: hours × price. A bill's line is its own figure."""
-    price = re.search(r"price_per_(device|vcpu)_hour = ([0-9.e-]+)$", run.get("cost_origin") or "")
-    if price is None:
-        return None
-    hours = run["accelerator_hours" if price[1] == "device" else "vcpu_hours"]
-    return f"{hours!r} * {price[2]}"
+def _part_arithmetic(part: Row) -> str | None:
+    if part["price_per_hour"] is not None and part["part_hours"] is not None:
+        return f"{part['part_hours']!r} * {part['price_per_hour']!r}"
+    if part["whole_cost"]:
+        return f"{part['part_cost'] / part['whole_cost']!r} * {part['whole_cost']!r}"
+    return None
+
+
+def _hours_shared(part: Row) -> str:
+    if part["part_hours"] is None or part["whole_hours"] is None:
+        return ""
+    return f" × {part['part_hours']:.6g} h of {part['whole_hours']:.6g} h"
 
 
 def _unknown(run: Row, inputs: Sequence[Row], embodied: Sequence[Row]) -> Iterator[str]:
@@ -593,6 +628,7 @@ def _subject(name: str) -> str:
         "embodied": "EMBODIED EMISSIONS",
         "water": "WATER ON SITE",
         "sci": "SOFTWARE CARBON INTENSITY",
+        "cost": "COST",
         "effective": "COST",
     }
     found = (subject for start, subject in subjects.items() if name.startswith(start))

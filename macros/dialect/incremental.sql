@@ -28,3 +28,18 @@
         in ('' {% for name in found.columns[0].values() %}, '{{ name }}'{% endfor %})
     {% endif %}
 {% endmacro %}
+
+{# Whether a row's delivery is one that a relation built before speaks of, with the names written
+   out, so that the files of the others are not opened. #}
+{% macro is_delivery_of(delivery_id, relation) %}
+    {% if not execute %} true
+    {% else %}
+        {% set found = run_query(
+            "select delivery_id from "
+            ~ relation
+            ~ " group by delivery_id order by delivery_id"
+        ) %}
+        {{ delivery_id }}
+        in ('' {% for name in found.columns[0].values() %}, '{{ name }}'{% endfor %})
+    {% endif %}
+{% endmacro %}

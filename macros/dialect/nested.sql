@@ -23,3 +23,14 @@
 {% macro spark__json_text(json_column, key) %}
     get_json_object({{ json_column }}, '$.{{ key }}')
 {% endmacro %}
+
+{# The entries of a flat JSON object, to be unnested into (key, value) texts. #}
+{% macro json_entries(json_column) %}
+    {{ return(adapter.dispatch("json_entries", "observatory")(json_column)) }}
+{% endmacro %}
+{% macro default__json_entries(json_column) %}
+    map_entries(try_cast(try_cast({{ json_column }} as json) as map(varchar, varchar)))
+{% endmacro %}
+{% macro spark__json_entries(json_column) %}
+    map_entries(from_json({{ json_column }}, 'map<string,string>'))
+{% endmacro %}

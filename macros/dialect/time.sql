@@ -37,6 +37,25 @@
     )
 {% endmacro %}
 
+{# The list of days that an interval [from, to) touches, as timestamps to be unnested. #}
+{% macro days_touched(from_at, to_at) %}
+    {{ return(adapter.dispatch("days_touched", "observatory")(from_at, to_at)) }}
+{% endmacro %}
+{% macro default__days_touched(from_at, to_at) %}
+    generate_series(
+        date_trunc('day', {{ from_at }}),
+        greatest({{ from_at }}, {{ to_at }} - interval 1 microsecond),
+        interval 1 day
+    )
+{% endmacro %}
+{% macro spark__days_touched(from_at, to_at) %}
+    sequence(
+        date_trunc('day', {{ from_at }}),
+        greatest({{ from_at }}, {{ to_at }} - interval 1 microsecond),
+        interval 1 day
+    )
+{% endmacro %}
+
 {# The list of years from one to another, both included, to be unnested. #}
 {% macro years_between(first_year, last_year) %}
     {{

@@ -16,9 +16,12 @@ with
             region,
             charge_category,
             case
-                when is_run_resource
-                then 'run'
-                when allocation_hint = 'shared' or is_unused_commitment
+                when claimed_for is not null
+                then claimed_for
+                when
+                    allocation_hint = 'shared'
+                    or is_unused_commitment
+                    or charge_class = 'Correction'
                 then 'shared'
                 when allocation_hint = 'ml'
                 then 'unallocated'

@@ -1,33 +1,36 @@
--- The bill by period and by whom it belongs to; Σ over allocations = the bill. In the
--- billing currency. One row per billing period, provider, sub-account, allocation, run
--- and currency.
+-- The bill by period and by whom it belongs to; Σ over allocations = the bill,
+-- effective
+-- and billed. In the billing currency. One row per billing period, provider,
+-- sub-account, allocation, run, rung and currency.
 with
     daily as (select * from {{ ref("fct_billing_daily") }}),
-    billed as (select * from {{ ref("int_cost__billed_resources") }}),
+    run_parts as (select * from {{ ref("int_cost__claimed_parts") }}),
 
     parts as (
         select
-            billed.billing_period_date as billing_period,
-            billed.provider_code as provider,
-            billed.sub_account_id,
+            billing_period_date as billing_period,
+            provider_code as provider,
+            sub_account_id,
             'run' as allocation,
-            billed.run_id,
-            'billed_resource' as cost_method,
-            billed.effective_cost_exact,
-            billed.billing_currency as cost_currency
-        from billed
+            run_id,
+            cost_method,
+            effective_cost_exact,
+            billed_cost_exact,
+            billing_currency as cost_currency
+        from run_parts
         union all
         select
-            daily.billing_period_date as billing_period,
-            daily.provider,
-            daily.sub_account_id,
-            daily.allocation,
+            billing_period_date as billing_period,
+            provider,
+            sub_account_id,
+            allocation,
             cast(null as string) as run_id,
             cast(null as string) as cost_method,
-            cast(daily.effective_cost as decimal(38, 18)) as effective_cost_exact,
-            daily.cost_currency
+            cast(effective_cost as decimal(38, 18)) as effective_cost_exact,
+            cast(billed_cost as decimal(38, 18)) as billed_cost_exact,
+            cost_currency
         from daily
-        where daily.allocation <> 'run'
+        where allocation <> 'run'
     ),
 
     final as (
@@ -40,7 +43,8 @@ with
             cost_method,
 
             cast(sum(effective_cost_exact) as double) as effective_cost,
-            cost_currency
+            cost_currency,
+            cast(sum(billed_cost_exact) as double) as billed_cost
         from parts
         group by all
     )

@@ -1,7 +1,7 @@
 -- Billing rows of one kind added up per day. A row keeps what decides its energy
--- (service, SKU, unit, region) and whether a run's own resource caused it: what runs
--- claim is taken from the bill and put back as theirs, so the sum stays the bill. One
--- row per day and combination of the keys.
+-- (service, SKU, unit, region) and whom it was claimed for: what runs and their idle
+-- machines claim is taken from the bill and put back as theirs, so the sum stays the
+-- bill. One row per day, claim and combination of the keys.
 with
     charges_daily as (select * from {{ ref("int_billing__charges_daily") }}),
     claims_daily as (select * from {{ ref("int_cost__claims_daily") }}),
@@ -12,7 +12,7 @@ with
     parts as (
         select
             {{ bill_line_keys() }},
-            false as is_run_resource,
+            cast(null as string) as claimed_for,
             line_rows,
             consumed_quantity_exact,
             effective_cost_exact,
@@ -20,31 +20,29 @@ with
             list_cost_exact
         from charges_daily
         union all
-        select
-            {{ bill_line_keys() }},
-            false as is_run_resource,
-            - line_rows as line_rows,
-            - consumed_quantity_exact as consumed_quantity_exact,
-            - effective_cost_exact as effective_cost_exact,
-            - billed_cost_exact as billed_cost_exact,
-            - list_cost_exact as list_cost_exact
-        from claims_daily
-        union all
-        select
-            {{ bill_line_keys() }},
-            true as is_run_resource,
-            line_rows,
-            consumed_quantity_exact,
-            effective_cost_exact,
-            billed_cost_exact,
-            list_cost_exact
-        from claims_daily
+        {% for claimed_for, sign in [
+            ("cast(null as string)", "-"),
+            ("allocation", ""),
+        ] %}
+            select
+                {{ bill_line_keys() }},
+                {{ claimed_for }} as claimed_for,
+                {{ sign }} line_rows as line_rows,
+                {{ sign }} consumed_quantity_exact as consumed_quantity_exact,
+                {{ sign }} effective_cost_exact as effective_cost_exact,
+                {{ sign }} billed_cost_exact as billed_cost_exact,
+                {{ sign }} list_cost_exact as list_cost_exact
+            from claims_daily
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
     ),
 
     parts_added as (
         select
             {{ bill_line_keys() }},
-            is_run_resource,
+            claimed_for,
 
             cast(sum(line_rows) as bigint) as line_rows,
             cast(sum(consumed_quantity_exact) as double) as consumed_quantity,
@@ -53,7 +51,12 @@ with
             sum(list_cost_exact) as list_cost_exact
         from parts
         group by all
-        having sum(line_rows) > 0
+        having
+            sum(line_rows) > 0
+            or sum(effective_cost_exact) <> 0
+            or sum(billed_cost_exact) <> 0
+            or sum(list_cost_exact) <> 0
+            or sum(consumed_quantity_exact) <> 0
     ),
 
     final as (

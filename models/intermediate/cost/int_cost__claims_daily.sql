@@ -1,18 +1,18 @@
--- What runs claim of the bill, added up like int_billing__charges_daily. One row per
--- day
--- and combination of the keys.
+-- What runs and their idle machines claim of the bill, added up like
+-- int_billing__charges_daily. One row per day, allocation and combination of the keys.
 with
     claims as (select * from {{ ref("int_cost__claims") }}),
 
     final as (
         select
             {{ bill_line_columns() }},
+            allocation,
 
-            count(*) as line_rows,
-            sum(cast(consumed_quantity as decimal(38, 12))) as consumed_quantity_exact,
-            sum(effective_cost) as effective_cost_exact,
-            sum(billed_cost) as billed_cost_exact,
-            sum(list_cost) as list_cost_exact
+            sum(line_rows) as line_rows,
+            sum(consumed_quantity_claimed) as consumed_quantity_exact,
+            sum(effective_cost_claimed) as effective_cost_exact,
+            sum(billed_cost_claimed) as billed_cost_exact,
+            sum(list_cost_claimed) as list_cost_exact
         from claims
         group by all
     )

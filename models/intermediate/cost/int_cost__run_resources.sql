@@ -1,40 +1,35 @@
 -- Resources of the bill that belonged to one run alone, and when: attempts less than a
--- day apart are one tenure, so no charge of a day or less meets two. One row per
--- resource and tenure.
+-- day apart are one tenure, so no charge of a day or less meets two. A machine that is
+-- only a host is a run's own if the run held all of it. One row per resource and
+-- tenure.
 with
-    attempts as (select * from {{ ref("int_runs__attempts") }}),
-
-    attempts_bounded as (
-        select
-            resource_id,
-            run_id,
-            attempt,
-            started_at_utc,
-            {{ add_seconds("started_at_utc", "duration_s") }} as stopped_at_utc
-        from attempts
-        where resource_id is not null and duration_s > 0
-    ),
+    resource_attempts as (select * from {{ ref("int_cost__resource_attempts") }}),
 
     -- A machine that several runs used in turn is shared out by another rung.
     resources_of_one_run as (
-        select resource_id
-        from attempts_bounded
-        group by resource_id
-        having count(distinct run_id) = 1
+        select resource_text
+        from resource_attempts
+        group by resource_text
+        having
+            min(run_id) = max(run_id)
+            and min(
+                case
+                    when is_own_resource = 1 or held_ratio > 0.999999999 then 1 else 0
+                end
+            )
+            = 1
     ),
 
     attempts_in_order as (
         select
-            attempts_bounded.*,
+            resource_attempts.*,
             max(stopped_at_utc) over (
-                partition by attempts_bounded.resource_id
+                partition by resource_attempts.resource_text
                 order by started_at_utc, attempt
                 rows between unbounded preceding and 1 preceding
             ) as stopped_before_at_utc
-        from attempts_bounded
-        inner join
-            resources_of_one_run
-            on attempts_bounded.resource_id = resources_of_one_run.resource_id
+        from resource_attempts
+        inner join resources_of_one_run using (resource_text)
     ),
 
     attempts_in_tenures as (
@@ -47,7 +42,7 @@ with
                     else 0
                 end
             ) over (
-                partition by resource_id
+                partition by resource_text
                 order by started_at_utc, attempt
                 rows between unbounded preceding and current row
             ) as tenure
@@ -56,17 +51,17 @@ with
 
     tenures as (
         select
-            resource_id,
+            resource_text,
             tenure,
             max(run_id) as run_id,
             min(started_at_utc) as started_at_utc,
             max(stopped_at_utc) as stopped_at_utc
         from attempts_in_tenures
-        group by resource_id, tenure
+        group by resource_text, tenure
     ),
 
     final as (
-        select *, count(*) over (partition by resource_id) as tenures from tenures
+        select *, count(*) over (partition by resource_text) as tenures from tenures
     )
 
 select *

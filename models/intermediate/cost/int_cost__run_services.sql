@@ -1,24 +1,19 @@
 -- What the bill charges for the runs' own resources, by service. One row per run,
 -- billing period, provider, service, region and currency.
 with
-    charges as (select * from {{ ref("int_cost__claims") }}),
-    providers as (select * from {{ ref("providers") }}),
+    parts as (select * from {{ ref("int_cost__claimed_parts") }}),
 
     final as (
         select
-            charges.run_id,
-            charges.billing_period_date,
-            coalesce(
-                providers.provider_code, lower(charges.provider_name)
-            ) as provider_code,
-            coalesce(charges.service_name, '') as service_name,
-            coalesce(charges.region, '') as region,
-            charges.billing_currency,
+            run_id,
+            billing_period_date,
+            coalesce(provider_code, '') as provider_code,
+            service_name,
+            region,
+            billing_currency,
 
-            cast(sum(charges.effective_cost) as double) as effective_cost
-        from charges
-        left join
-            providers on lower(charges.provider_name) = providers.provider_name_key
+            cast(sum(effective_cost_exact) as double) as effective_cost
+        from parts
         group by all
     )
 

@@ -1,12 +1,15 @@
--- Runs on sites at the price their owner configured: by the accelerator-hour where they
--- hold accelerators, else by the vCPU-hour. One row per run on a site.
+-- Attempts on sites at the price their owner configured: by the accelerator-hour where
+-- they hold accelerators, else by the vCPU-hour. One row per run and attempt on a site.
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
+    intervals as (select * from {{ ref("int_runs__intervals") }}),
     sites as (select * from {{ ref("stg_settings__sites") }}),
 
     attempts_rated as (
         select
             attempts.run_id,
+            attempts.attempt,
+            cast(intervals.started_at_utc as date) as usage_date,
             sites.price_currency,
             case
                 when attempts.accelerators_per_instance > 0
@@ -28,22 +31,22 @@ with
             sites.site_name
         from attempts
         inner join sites on attempts.site_name = sites.site_name
+        left join intervals using (run_id, attempt)
     ),
 
     final as (
         select
             run_id,
-            max(price_currency) as price_currency,
-            -- An attempt without a price makes the run's cost unknown.
-            case
-                when count(priced_hours * price) = count(*)
-                then {{ exact_sum("priced_hours * price") }}
-            end as effective_cost,
-            max(
-                concat('settings: sites.', site_name, '.', price_name, ' = ', price)
+            attempt,
+            usage_date,
+            price_currency,
+            priced_hours,
+            price,
+            priced_hours * price as effective_cost,
+            concat(
+                'settings: sites.', site_name, '.', price_name, ' = ', price
             ) as cost_origin
         from attempts_rated
-        group by run_id
     )
 
 select *

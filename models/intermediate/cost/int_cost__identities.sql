@@ -1,0 +1,39 @@
+-- What charges say of whose they are: their resource, what it runs inside of, their
+-- tags; with the time that such charges span. A delivery that was read on an earlier
+-- night is not read again. One row per delivery and combination.
+{{
+    config(
+        materialized="incremental" if target.type == "duckdb" else "table",
+        incremental_strategy="append",
+        pre_hook="{{ forget_old_deliveries(this) }}",
+    )
+}}
+with
+    charges as (select * from {{ ref("int_billing__charges") }}),
+
+    charges_new as (
+        select * from charges where {{ is_new_delivery("delivery_id", this) }}
+    ),
+
+    final as (
+        select
+            delivery_id,
+            provider_name,
+            region as told_region,
+            resource_id,
+            resource_name,
+            x_parent_resource_id as parent_resource_id,
+            tags_json,
+
+            min(charge_start_at_utc) as first_start_at_utc,
+            max(charge_end_at_utc) as last_end_at_utc
+        from charges_new
+        where
+            charge_category = 'Usage'
+            and coalesce(resource_id, resource_name, nullif(tags_json, '{}'))
+            is not null
+        group by all
+    )
+
+select *
+from final
