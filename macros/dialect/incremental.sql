@@ -32,7 +32,7 @@
 {# Whether a row's delivery is one that a relation built before speaks of, with the names written
    out, so that the files of the others are not opened. #}
 {% macro is_delivery_of(delivery_id, relation) %}
-    {% if not execute %} true
+    {% if not execute or load_relation(relation) is none %} true
     {% else %}
         {% set found = run_query(
             "select delivery_id from "
