@@ -7,7 +7,6 @@ Nothing is computed anew: each step shows a published figure and the expression 
 import ast
 import math
 import operator
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime

@@ -13,13 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-COLUMNS = (
-    "AvailabilityZone BilledCost BillingAccountId BillingCurrency BillingPeriodEnd "
-    "BillingPeriodStart ChargeCategory ChargeClass ChargeDescription ChargePeriodEnd "
-    "ChargePeriodStart CommitmentDiscountId CommitmentDiscountStatus ConsumedQuantity ConsumedUnit "
-    "ContractedCost EffectiveCost ListCost PricingCategory ProviderName RegionId ResourceId "
-    "ResourceName ServiceCategory ServiceName SkuMeter SubAccountId SubAccountName Tags"
-).split()
+COLUMNS = ["AvailabilityZone", "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "CommitmentDiscountId", "CommitmentDiscountStatus", "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "EffectiveCost", "ListCost", "PricingCategory", "ProviderName", "RegionId", "ResourceId", "ResourceName", "ServiceCategory", "ServiceName", "SkuMeter", "SubAccountId", "SubAccountName", "Tags"]
 
 Line = dict[str, Any]
 

@@ -152,9 +152,7 @@ BILL = [
     azure_machine(day(10), 9.0, 9.0, VM),
     azure_machine(day(11), 9.0, 9.0, VM),
     gcp_core(day(10), 12.0, 12.0, INSTANCE),
-    gcp_core(
-        day(10), 3.0, 4.0, INSTANCE.replace("gke-1", "solo"), tags={"run_id": "gcp_label-7"}
-    ),
+    gcp_core(day(10), 3.0, 4.0, INSTANCE.replace("gke-1", "solo"), tags={"run_id": "gcp_label-7"}),
     aws_machine(day(10, 8), "g5.xlarge", 1.0, "i-0eee", currency="GBP"),
     aws_machine(day(12, 8), "g5.xlarge", 1.0, "i-0fff"),
     *noise(1, 9),
@@ -291,7 +289,7 @@ def test_the_order_of_the_bill_does_not_matter(marts: Any, night: Any) -> None:
         ("fct_run_cost_parts", "* exclude (cost_origin)"),
         ("fct_billing_daily", "*"),
     ):
-        query = f"select {columns} from {mart} order by all"  # noqa: S608
+        query = f"select {columns} from {mart} order by all"
         assert shuffled.rows(query) == marts.rows(query), mart
 
 
