@@ -1,4 +1,4 @@
-"""Months of AWS, Google Cloud and Azure bills as FOCUS files, and the runs that caused parts of them.
+"""Months of AWS, Google Cloud and Azure bills as FOCUS files, and runs that caused parts of them.
 
 Everything is seeded: the same month is the same file on every machine. Each month has hourly and
 daily usage in several accounts, commitments (fees, used and unused), taxes, support, credits,
@@ -13,7 +13,37 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-COLUMNS = ["AvailabilityZone", "BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargePeriodEnd", "ChargePeriodStart", "CommitmentDiscountId", "CommitmentDiscountStatus", "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "EffectiveCost", "ListCost", "PricingCategory", "ProviderName", "RegionId", "ResourceId", "ResourceName", "ServiceCategory", "ServiceName", "SkuMeter", "SubAccountId", "SubAccountName", "Tags"]
+COLUMNS = [
+    "AvailabilityZone",
+    "BilledCost",
+    "BillingAccountId",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountId",
+    "CommitmentDiscountStatus",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "EffectiveCost",
+    "ListCost",
+    "PricingCategory",
+    "ProviderName",
+    "RegionId",
+    "ResourceId",
+    "ResourceName",
+    "ServiceCategory",
+    "ServiceName",
+    "SkuMeter",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+]
 
 Line = dict[str, Any]
 
