@@ -24,6 +24,8 @@ from ingest.landing import Landing
 from ingest.objects import ObjectSourceSettings, S3Place
 from ingest.runner import SourceReport, run_source
 from ingest.sources import SourceContext, aws_cur, focus
+from observatory import checks
+from observatory.settings import load_settings
 
 REPO = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -323,6 +325,29 @@ def test_without_credentials_the_source_says_so(
     nights.settings = aws_cur.Settings(path=PATH, profile="nobody")
     report = nights.run()
     assert report.error is not None and "nobody" in report.error
+
+
+def test_a_role_is_taken_on(s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", s3.url)
+    deliver(s3, "2026-10", table(line(1)))
+    nights = Nights(tmp_path, s3)
+    role = "arn:aws:iam::123456789012:role/billing-reader"
+    nights.settings = nights.settings.model_copy(update={"role_arn": role})
+    assert nights.run().status == "ok"
+    assert ("POST", "/") in s3.requests  # to the token service
+
+
+def test_doctor_tells_what_is_there_and_what_is_wrong(s3: S3, tmp_path: Path) -> None:
+    deliver(s3, "2026-10", table(line(1)))
+    config = tmp_path / "observatory.toml"
+    config.write_text(
+        f"[sources.aws_cur.good]\npath = '{PATH}'\nendpoint_url = '{s3.url}'\n"
+        f"[sources.aws_cur.gone]\npath = 's3://nowhere'\nendpoint_url = '{s3.url}'\n"
+    )
+    found = {check.name: check for check in checks.doctor(load_settings(config), NOW)}
+    assert found["sources.aws_cur.good"].detail == f"2 object(s) in {PATH}"
+    gone = found["sources.aws_cur.gone"]
+    assert (gone.status, "there is no bucket nowhere" in gone.detail) == ("failed", True)
 
 
 def test_a_night_killed_after_some_months_goes_on_with_the_next(s3: S3, tmp_path: Path) -> None:
