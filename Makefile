@@ -34,6 +34,7 @@ demo: setup ## recorded sample → published numbers on one screen; no network, 
 
 test: setup ## every test: lint, conventions, models, sources, app, browser, end to end
 	@.ci/chromium < /dev/null
+	@.ci/bqemulator < /dev/null
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) < /dev/null
 
 lint: setup ## ruff, mypy and sqlfmt; changes nothing
@@ -56,4 +57,4 @@ bench: setup ## speed of landing and of the night (BENCH_ROWS, BENCH_JOBS, BENCH
 clean: ## remove data/, target/ and caches; a landing kept elsewhere is never touched
 	@rm -rf data target logs site dist bench/out
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -30,6 +30,7 @@ MAX_ENERGY_J = 10**15
 # A bill is summed over some 1e5 of the largest charges before it leaves 20 digits.
 MAX_COST = 10**15  # in any currency
 MAX_QUANTITY = 10**18  # an exabyte-month counted in bytes
+MAX_BYTE_SECONDS = 10**24  # Google counts so: an exabyte for twelve days
 
 # The dirtiest grids on record emit some 1,000 g per kWh, a single lignite plant some 1,300.
 MAX_GRID_INTENSITY_G_PER_KWH = 2000

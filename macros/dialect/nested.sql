@@ -34,3 +34,25 @@
 {% macro spark__json_entries(json_column) %}
     map_entries(from_json({{ json_column }}, 'map<string,string>'))
 {% endmacro %}
+
+{# The element at a position (from 1) of a JSON list, as JSON text. #}
+{% macro json_item(json_column, position) %}
+    {{ return(adapter.dispatch("json_item", "observatory")(json_column, position)) }}
+{% endmacro %}
+{% macro default__json_item(json_column, position) %}
+    json_extract({{ json_column }}, concat('$[', {{ position }} - 1, ']'))
+{% endmacro %}
+{% macro spark__json_item(json_column, position) %}
+    get_json_object({{ json_column }}, concat('$[', {{ position }} - 1, ']'))
+{% endmacro %}
+
+{# The positions 1 … n of a JSON list that is not empty, to be unnested. #}
+{% macro positions_in(json_column) %}
+    {{ return(adapter.dispatch("positions_in", "observatory")(json_column)) }}
+{% endmacro %}
+{% macro default__positions_in(json_column) %}
+    generate_series(1, cast(json_array_length({{ json_column }}) as bigint))
+{% endmacro %}
+{% macro spark__positions_in(json_column) %}
+    sequence(1, json_array_length({{ json_column }}))
+{% endmacro %}
