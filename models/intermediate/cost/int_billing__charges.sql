@@ -8,3 +8,6 @@ from {{ ref("stg_aws_cur__charges") }}
 union all
 select *
 from {{ ref("stg_azure__charges") }}
+union all
+select *
+from {{ ref("stg_gcp_billing__charges") }}

@@ -88,7 +88,11 @@ with
             end as pricing_category,
             subscription_instance_id as commitment_discount_id,
             case
-                when commitment_discount_type is not null then 'Used'
+                when commitment_discount_type is not null
+                then 'Used'
+                -- Of a fee, what the credit for its used part leaves.
+                when sku_text like 'commitment%' and cost + discount > 0
+                then 'Unused'
             end as commitment_discount_status,
             commitment_discount_type,
             sku_description as charge_description,
