@@ -5,12 +5,21 @@ import csv
 import gzip
 import io
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 from conftest import Marts, Night
+
+from ingest.landing import Landing
+from ingest.runner import run_source
+from ingest.sources import SourceContext, aws_cur
+from observatory.build import build_part
+from observatory.refresh import datasets
+from observatory.settings import load_settings
 
 CONFIG = """
 [sources.aws_cur]
@@ -284,3 +293,40 @@ def test_every_cent_arrives(marts: Marts) -> None:
     azure = {"provider": "azure", "billed": 3.0, "effective": 3.0}
     assert [{k: pytest.approx(v) for k, v in row.items()} for row in (aws, azure)] == found
     assert marts.returncode == 0
+
+
+def test_a_month_delivered_three_times_ends_as_the_last_and_is_known_as_it_was(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "observatory.toml").write_text("")
+    told = load_settings(tmp_path / "observatory.toml")
+    deliveries = {  # day it came → its lines
+        2: {"a": "1"},
+        3: {"a": "1", "b": "2"},  # growing
+        4: {"a": "1", "b": "1.5"},  # restated
+        5: {"a": "1", "b": "1.5", "c": "-0.5"},  # corrected
+    }
+    for day, lines in deliveries.items():
+        landing = Landing(told.paths.landing)
+        landing.initialise(datasets())
+        folder = tmp_path / "aws" / "data" / "BILLING_PERIOD=2026-10"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = [
+            cur(name, line_item_unblended_cost=cost, bill_bill_type="Refund" if name == "c" else "")
+            for name, cost in lines.items()
+        ]
+        (folder / "ml-00001.csv").write_bytes(table(rows))
+        settings = aws_cur.Settings(path=str(tmp_path / "aws" / "data"))
+        now = datetime(2026, 11, day, tzinfo=UTC)
+        assert run_source(aws_cur, settings, SourceContext("aws", now), landing).status == "ok"
+    known = {}
+    for day in (3, 5):
+        warehouse = tmp_path / f"{day}.duckdb"
+        models = ["stg_landing__deliveries", "stg_aws_cur__charges"]
+        build_part(told, datetime(2026, 11, day, 12, tzinfo=UTC), models, warehouse)
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            sql = "select charge_description, billed_cost from staging.stg_aws_cur__charges"
+            known[day] = {name: Decimal(cost) for name, cost in connection.execute(sql).fetchall()}
+    assert known == {
+        day: {name: Decimal(cost) for name, cost in deliveries[day].items()} for day in (3, 5)
+    }
