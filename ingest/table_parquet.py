@@ -63,11 +63,12 @@ def _blocks(file: InputFile, parquet: pq.ParquetFile) -> Iterator[Block]:
                 ) from error
             if batch is None:
                 return
-            yield _block(file, batch, first)
+            yield block_of(batch, first)
             first += batch.num_rows
 
 
-def _block(file: InputFile, batch: pa.RecordBatch, first: int) -> Block:
+def block_of(batch: pa.RecordBatch, first: int) -> Block:
+    """A batch of rows that are numbered from `first`."""
     rows = pl.int_range(first, first + batch.num_rows, eager=True, dtype=pl.Int64)
     columns: list[pl.Series] = []
     problems: list[Problem] = []

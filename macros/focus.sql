@@ -1,6 +1,9 @@
 {# The landed columns of a FOCUS bill in our names and units; what all bills have in this order.
    `tags` may carry the prefix that AWS puts before a user's own. #}
-{% macro focus_charges(source_name) -%}
+{% macro focus_charges(
+    source_name,
+    billing_period_date="cast(concat(right(deliveries.scope, 7), '-01') as date)"
+) -%}
     landed.resourceid as resource_id,
     landed.resourcename as resource_name,
     landed.resourcetype as resource_type,
@@ -10,8 +13,9 @@
 
     cast(landed.chargeperiodstart as timestamp) as charge_start_at_utc,
     cast(landed.chargeperiodend as timestamp) as charge_end_at_utc,
-    -- The month as the bill writes it, in whatever time zone: it ends the scope.
-    cast(concat(right(deliveries.scope, 7), '-01') as date) as billing_period_date,
+    -- The month as the bill writes it, in whatever time zone: it ends the scope of
+    -- files.
+    {{ billing_period_date }} as billing_period_date,
 
     landed.providername as provider_name,
     landed.servicename as service_name,

@@ -6,16 +6,20 @@ last days have and how new they are, and reads the days that are new or have gro
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+import pyarrow
 from pydantic import Field, ValidationInfo, field_validator
 
-from ingest.contracts import Batch, Complete, Told, Unchanged
-from ingest.errors import SourceUnavailable
-from ingest.gcp_columns import LINES, missing_paths, rows_of
+from ingest import gcp_columns, gcp_focus
+from ingest.contracts import Batch, Complete, Dataset, Told, Unchanged
+from ingest.errors import FileRejected, SourceUnavailable
+from ingest.focus_columns import match_header
 from ingest.http import ApiUrl
 from ingest.sources import SourceContext, SourceSettings
 
@@ -23,10 +27,23 @@ if TYPE_CHECKING:
     from ingest.bigquery import Access, ExportDay, ExportTable
 
 NAME = "gcp_billing"
-DATASETS = (LINES,)
+DATASETS = (gcp_columns.LINES, gcp_focus.FOCUS)
 
 TABLE = re.compile(r"[a-z][a-z0-9:.-]*[a-z0-9]\.[A-Za-z0-9_]+\.[\w-]+")
-EXPORT_TIME = "export_time"
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How the rows of an export are understood."""
+
+    dataset: Dataset
+    export_time: str
+    # (batch, source file, first number) → rows, rejected rows, the number after the last
+    rows_of: Callable[[pyarrow.RecordBatch, str, int], tuple[pl.DataFrame, pl.DataFrame, int]]
+
+
+USAGE_COST = _Shape(gcp_columns.LINES, "export_time", gcp_columns.rows_of)
+AS_FOCUS = _Shape(gcp_focus.FOCUS, gcp_focus.EXPORT_TIME, gcp_focus.rows_of)
 
 
 class Settings(SourceSettings):
@@ -98,54 +115,69 @@ def read(settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
     from ingest.bigquery import ExportTable
 
     table = ExportTable(_access(settings))
-    _check_columns(table, settings.table)
+    shape = _shape(table.paths, settings.table)
     prefix = f"{context.instance}/{settings.table}/"
     delivered = {
         scope.removeprefix(prefix): marks
         for (dataset, scope), marks in context.delivered.items()
-        if dataset == LINES.name and scope.startswith(prefix)
+        if dataset == shape.dataset.name and scope.startswith(prefix)
     }
     known = [date.fromisoformat(day) for day in delivered]
     start = max(known) - timedelta(days=settings.recheck_days - 1) if known else settings.since
-    days = table.days(EXPORT_TIME, start)
+    days = table.days(shape.export_time, start)
     changed = [day for day in days if delivered.get(f"{day.day}") != _marks(day)]
     if changed:
-        table.check_days(EXPORT_TIME, changed)
+        table.check_days(shape.export_time, changed)
     for day in days:
         scope = f"{prefix}{day.day}"
         if day in changed:
-            yield from _delivery(table, day, scope)
+            yield from _delivery(table, shape, day, scope)
         else:
-            yield Unchanged(LINES, scope)
+            yield Unchanged(shape.dataset, scope)
 
 
-def _delivery(table: "ExportTable", day: "ExportDay", scope: str) -> Iterator[Batch | Complete]:
+def _delivery(
+    table: "ExportTable", shape: _Shape, day: "ExportDay", scope: str
+) -> Iterator[Batch | Complete]:
     """The rows of a day. What came while they were read is read again the next night."""
     number, count = 1, 0
     source_file = f"{table.access.table}/{day.day}"
-    for batch in table.batches(EXPORT_TIME, day):
+    for batch in table.batches(shape.export_time, day):
         count += batch.num_rows
-        rows, rejected, number = rows_of(batch, source_file, number)
-        yield Batch(LINES, scope, rows, rejected)
+        rows, rejected, number = shape.rows_of(batch, source_file, number)
+        yield Batch(shape.dataset, scope, rows, rejected)
     if count < day.rows:
         raise SourceUnavailable(
             f"{table.access.table}: {day.day} has {day.rows} rows, but {count} came; "
             "the next night reads it again"
         )
-    yield Complete(LINES, scope, _marks(day) if count == day.rows else {})
+    yield Complete(shape.dataset, scope, _marks(day) if count == day.rows else {})
 
 
 def _marks(day: "ExportDay") -> dict[str, str]:
     return {"rows": str(day.rows), "export_time": day.last_export_at.isoformat()}
 
 
-def _check_columns(table: "ExportTable", name: str) -> None:
-    missing = missing_paths(table.paths)
+def _shape(paths: Sequence[str], table: str) -> _Shape:
+    """What the table is, by its columns. Raises SourceUnavailable."""
+    if "BilledCost" in paths:
+        try:
+            match_header(table, [path for path in paths if "." not in path])
+        except FileRejected as error:
+            raise SourceUnavailable(str(error)) from None
+        if gcp_focus.EXPORT_TIME not in paths:
+            raise SourceUnavailable(
+                f"{table}: there is no column {gcp_focus.EXPORT_TIME}, which tells what is new; "
+                f"add `export_time as {gcp_focus.EXPORT_TIME}` to the view"
+            )
+        return AS_FOCUS
+    missing = gcp_columns.missing_paths(paths)
     if missing:
         raise SourceUnavailable(
-            f"{name}: there is no column {', '.join(missing)}; is it a usage cost export, or a "
+            f"{table}: there is no column {', '.join(missing)}; is it a usage cost export, or a "
             "view that holds its columns?"
         )
+    return USAGE_COST
 
 
 def _access(settings: Settings) -> "Access":

@@ -19,6 +19,9 @@ with
         select 'gcp_billing__lines' as dataset, count(*) as staged_rows
         from {{ ref("stg_gcp_billing__cost_charges") }}
         union all
+        select 'gcp_billing__focus' as dataset, count(*) as staged_rows
+        from {{ ref("stg_gcp_billing__focus_charges") }}
+        union all
         select 'slurm__sacct' as dataset, count(*) as staged_rows
         from {{ ref("stg_slurm__accounting_rows") }}
         union all

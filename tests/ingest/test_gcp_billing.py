@@ -213,6 +213,42 @@ def test_rows_that_cannot_be_dated_or_summed_are_rejected_whole(night: Billing) 
     assert all(json.loads(text)["billing_account_id"] for text in night.rejected["raw"])
 
 
+FOCUS = """
+select
+    location.zone as AvailabilityZone, cost as BilledCost, cost as EffectiveCost,
+    billing_account_id as BillingAccountId, currency as BillingCurrency,
+    timestamp '2026-10-01 07:00:00' as BillingPeriodStart,
+    'usage' as ChargeCategory, sku.description as ChargeDescription,
+    usage_start_time as ChargePeriodStart, usage_end_time as ChargePeriodEnd,
+    'Google Cloud' as ProviderName, service.description as ServiceName,
+    labels as Tags, credits as x_Credits, {export_time}
+from `{table}`
+"""
+
+
+def test_googles_focus_view_lands_as_focus(night: Billing) -> None:
+    told = line("2026-10-02T04:00:00Z", 0.1, credits=[credit("PROMOTION", -0.05)])
+    table = create(night.emulator, "under_focus", [told])
+    view = table.replace("under_focus", "focus")
+    sql = FOCUS.format(table=table, export_time="export_time as x_ExportTime")
+    night.emulator.client.query(f"create view `{view}` as {sql}").result()
+    assert scopes(night.run(view), "landed") == ["2026-10-02"]
+    folder = night.landing.root / "gcp_billing__focus"
+    (row,) = pl.read_parquet(folder / "*.parquet").to_dicts()
+    assert (row["BilledCost"], row["ChargeCategory"]) == (Decimal("0.1"), "Usage")
+    assert json.loads(row["Tags"]) == {"team": "nlp"}
+    assert "PROMOTION" in row["x_extra"]
+    assert night.run(view, NOW + DAY).rows_unchanged == 1
+
+
+def test_a_focus_view_that_does_not_say_what_is_new_is_refused(night: Billing) -> None:
+    table = create(night.emulator, "under_blind", [])
+    view = table.replace("under_blind", "blind")
+    sql = FOCUS.format(table=table, export_time="1 as x_one")
+    night.emulator.client.query(f"create view `{view}` as {sql}").result()
+    assert "add `export_time as x_ExportTime`" in str(night.run(view).error)
+
+
 def test_a_view_is_read_over_rest(night: Billing) -> None:
     table = create(night.emulator, "behind", [line("2026-10-02T04:00:00Z", 1.0)])
     view = table.replace("behind", "in_front")
