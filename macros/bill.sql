@@ -91,3 +91,70 @@
             )
     end
 {%- endmacro %}
+
+{# What tells the SKUs of a bill apart, as one text. #}
+{% macro sku_key(relation) -%}
+    md5(
+        concat_ws(
+            '|'
+            {%- for column in [
+                "provider_name",
+                "service_name",
+                "sku_meter",
+                "charge_description",
+                "sku_price_details_json",
+                "consumed_unit",
+                "charge_category",
+            ] %}, coalesce({{ relation }}.{{ column }}, '') {%- endfor %}
+        )
+    )
+{%- endmacro %}
+
+{# What a rule of bill lines says. #}
+{% macro line_rule_columns(relation) -%}
+    {% for column in [
+        "rule_id",
+        "priority",
+        "provider_code",
+        "service_name_like",
+        "text_like",
+        "consumed_unit_like",
+        "charge_category",
+        "hardware_named",
+        "resource_class",
+        "allocation_hint",
+        "energy_rule",
+    ] -%}
+        {{ relation }}.{{ column }}{% if not loop.last %}, {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Units that a bill or a price list counts in blocks (Azure's 1000 GB/Month): how many, and of
+   which unit. #}
+{% macro units_in_block(unit) -%}
+    (
+        coalesce(
+            cast(
+                replace(
+                    nullif(
+                        regexp_extract({{ unit }}, '^([0-9][0-9,.]*)[km]? +[^ ]', 1), ''
+                    ),
+                    ',',
+                    ''
+                ) as double
+            ),
+            1.0
+        ) * case
+            regexp_extract({{ unit }}, '^[0-9][0-9,.]*([km]) +[^ ]', 1)
+            when 'k'
+            then 1e3
+            when 'm'
+            then 1e6
+            else 1.0
+        end
+    )
+{%- endmacro %}
+
+{% macro unit_of_block(unit) -%}
+    regexp_extract({{ unit }}, '^(?:[0-9][0-9,.]*[km]? +)?(.*)$', 1)
+{%- endmacro %}

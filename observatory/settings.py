@@ -183,6 +183,12 @@ class AttributionSettings(Section):
 class BillingSettings(Section):
     """What bills need that no provider tells."""
 
+    line_rules: Path | None = Field(
+        default=None,
+        examples=["line_rules.csv"],
+        description="A CSV of your own rules, with the columns of the product's "
+        "billing_line_rules.csv; they go before the product's.",
+    )
     exchange_rates: Path | None = Field(
         default=None,
         examples=["exchange_rates.csv"],
@@ -427,6 +433,8 @@ def load_settings(config: Path | None, paths_base: Path | None = None) -> Settin
     if billing.exchange_rates is not None:
         rates = _resolve(billing.exchange_rates, base)
         billing = billing.model_copy(update={"exchange_rates": rates})
+    if billing.line_rules is not None:
+        billing = billing.model_copy(update={"line_rules": _resolve(billing.line_rules, base)})
     return settings.model_copy(
         update={
             "paths": resolved,

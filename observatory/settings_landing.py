@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from ingest.contracts import Dataset, empty_rejected
 from ingest.landing import DeliveryResult, Landing
 from observatory import exchange_rates
+from observatory.line_rules import read_line_rules
 from observatory.settings import Settings
 
 SCOPE = "settings"
@@ -63,14 +64,31 @@ CONTRACTS = Dataset(
     },
 )
 EXCHANGE_RATES = Dataset("_settings__exchange_rates", dict(exchange_rates.COLUMNS))
+LINE_RULES = Dataset(
+    "_settings__line_rules",
+    {
+        "rule_id": pl.String(),
+        "priority": pl.Int64(),
+        "provider_code": pl.String(),
+        "service_name_like": pl.String(),
+        "text_like": pl.String(),
+        "consumed_unit_like": pl.String(),
+        "charge_category": pl.String(),
+        "hardware_named": pl.String(),
+        "resource_class": pl.String(),
+        "allocation_hint": pl.String(),
+        "energy_rule": pl.String(),
+        "note": pl.String(),
+    },
+)
 PARAMETERS = Dataset("_settings__parameters", {"parameter": pl.String(), "value": pl.String()})
-DATASETS = (SITES, HOSTS, CONTRACTS, EXCHANGE_RATES, PARAMETERS)
+DATASETS = (SITES, HOSTS, CONTRACTS, EXCHANGE_RATES, LINE_RULES, PARAMETERS)
 
 
 def land_settings(landing: Landing, settings: Settings, received_at: datetime) -> list[str]:
     """Land the tables; returns the names of those that changed.
 
-    Raises ConfigError for a file of exchange rates that cannot be used.
+    Raises ConfigError if a file that a setting names cannot be used.
     """
     changed = []
     for dataset, rows in (
@@ -78,6 +96,7 @@ def land_settings(landing: Landing, settings: Settings, received_at: datetime) -
         (HOSTS, _hosts(settings)),
         (CONTRACTS, _contracts(settings)),
         (EXCHANGE_RATES, exchange_rates.read(settings.billing.exchange_rates)),
+        (LINE_RULES, _line_rules(settings)),
         (PARAMETERS, _parameters(settings)),
     ):
         if _land(landing, dataset, list(rows), received_at).status == "landed":
@@ -108,6 +127,11 @@ def _contracts(settings: Settings) -> Iterator[dict[str, Any]]:
                 "place": place,
                 **_plain(contract, CONTRACTS),
             }
+
+
+def _line_rules(settings: Settings) -> list[dict[str, Any]]:
+    path = settings.billing.line_rules
+    return [] if path is None else read_line_rules(path)
 
 
 def _parameters(settings: Settings) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,8 @@ from typing import Any
 Row = dict[str, str]
 
 EXPERT = "expert_judgement"
+# What the lists written by hand take from the pages of the providers.
+PROVIDERS = "provider_documentation"
 
 # Sources whose licence column is not a plain yes, and why what we take from them may be shipped.
 NAMED_EXCEPTIONS = {
@@ -206,6 +208,7 @@ TOOL_NAMES: dict[str, tuple[str, ...]] = {
         "NVIDIA A100-SXM4-80GB",
         "NVIDIA A100 80GB",
         "NVIDIA A100-SXM-80GB",
+        "Tesla A100 80GB",
         "a100-80g",
         "a100l",
     ),
@@ -343,7 +346,7 @@ class Reference:
 
     def may_ship(self, source_id: str) -> bool:
         """Whether an Apache-2.0 project may redistribute what came from this source."""
-        if source_id == EXPERT or source_id in NAMED_EXCEPTIONS:
+        if source_id in (EXPERT, PROVIDERS) or source_id in NAMED_EXCEPTIONS:
             return True
         if source_id not in self.sources:
             raise SeedError(f"source {source_id!r} is not in SOURCES.csv")
@@ -1302,7 +1305,7 @@ def uncertainty(ref: Reference) -> list[Row]:
 
 def sources(ref: Reference, used: set[str]) -> list[Row]:
     rows = []
-    for source_id in sorted(used - {EXPERT}):
+    for source_id in sorted(used - {EXPERT, PROVIDERS}):
         row = ref.sources[source_id]
         rows.append(
             {
@@ -1327,6 +1330,18 @@ def sources(ref: Reference, used: set[str]) -> list[Row]:
             "licence": "own work",
             "licence_class": "own",
             "notes": "To be replaced by a source or a calibration wherever one exists",
+        }
+    )
+    rows.append(
+        {
+            "source_id": PROVIDERS,
+            "title": "Documentation of the cloud providers: sizes and units of what they sell",
+            "publisher": "AWS, Google Cloud, Microsoft",
+            "published_on": EXPERT_PUBLISHED_ON,
+            "url": "",
+            "licence": "facts",
+            "licence_class": "facts",
+            "notes": "Recalled, not looked up row by row",
         }
     )
     return rows
@@ -1510,7 +1525,7 @@ SEEDS: tuple[Seed, ...] = (
         "reference/billing_line_rules.csv",
         columns(
             "rule_id priority provider_code service_name_like text_like consumed_unit_like "
-            "charge_category resource_class allocation_hint energy_rule note"
+            "charge_category hardware_named resource_class allocation_hint energy_rule note"
         ),
         columns("priority rule_id"),
     ),

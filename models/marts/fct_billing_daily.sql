@@ -3,7 +3,7 @@
 -- category, allocation, resource class, instance type, energy method, missing reasons,
 -- billing period and currency.
 with
-    daily_lines as (select * from {{ ref("int_billing__daily_lines_embodied") }}),
+    daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
 
     final as (
         select

@@ -69,6 +69,46 @@ def test_the_bill_in_the_mart_is_the_bill_in_the_file(marts: Any) -> None:
     }
 
 
+def test_the_real_bill_is_classified_and_the_rest_is_listed(marts: Any) -> None:
+    """Lines and costs, of either sign, by what is known of their energy."""
+    gaps = marts.rows("select * from fct_billing_gaps")
+    lines = marts.rows("select * from fct_billing_daily")
+
+    def rows(found: list[dict[str, Any]]) -> int:
+        return sum(row["line_rows"] for row in found)
+
+    def cost(found: list[dict[str, Any]]) -> float:
+        return sum(abs(row["effective_cost"]) for row in found)
+
+    unclassified = [gap for gap in gaps if gap["rule_id"] in (None, "catch_all")]
+    assert rows(unclassified) <= 0.05 * rows(lines)
+    assert cost(unclassified) <= 0.05 * cost(lines)
+
+    kinds = ("compute", "accelerator", "storage", "network")
+    physical = [line for line in lines if line["resource_class"] in kinds]
+    unexplained = [gap for gap in gaps if gap["resource_class"] in kinds]
+    assert 800 < rows(physical) < rows(lines) == 1000
+    assert rows(unexplained) <= 0.2 * rows(physical)
+    assert cost(unexplained) <= 0.2 * cost(physical)
+
+    # What has no energy is listed, or says why it uses none.
+    silent = {line["missing_reason"] for line in lines if line["x_energy_kwh"] is None}
+    listed = {gap["missing_reason"] for gap in gaps}
+    assert silent - listed == {
+        "control_plane",
+        "counted_at_the_sender",
+        "licence",
+        "no_energy_surcharge",
+        "not_usage",
+        "requests",
+    }
+    assert listed == {
+        "no_energy_model_for_service",
+        "no_factors_for_provider",
+        "unknown_unit",
+    }
+
+
 def printed_rows() -> dict[str, dict[str, str]]:
     """Rows of the dump that was written with an unmistakable delimiter, by JobIDRaw."""
     lines = (REAL / "slurm" / "sacct_delim_1f.txt").read_text().split("\n")

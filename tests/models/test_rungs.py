@@ -351,11 +351,11 @@ def test_storage_is_counted_with_its_copies(marts: Any) -> None:
         " where resource_class = 'storage'"
     )
     found = {(row["service_name"], row["region"]): row["x_energy_kwh"] for row in rows}
-    # 1 TB for a month of 730 h; 0.65 Wh per TB-hour on disks, 1.2 on flash.
+    # 1 TB for October, of 744 h; 0.65 Wh per TB-hour on disks, 1.2 on flash.
     assert found == {
-        ("Amazon Simple Storage Service", "eu-west-1"): close(0.65 * 0.73 * 6 * 1.14),
-        ("Amazon Simple Storage Service", "eu-west-3"): close(0.65 * 0.73 * 2 * 1.14),
-        ("Amazon Elastic Compute Cloud", "eu-west-1"): close(1.2 * 0.73 * 2 * 1.14),
+        ("Amazon Simple Storage Service", "eu-west-1"): close(0.65 * 0.744 * 6 * 1.14),
+        ("Amazon Simple Storage Service", "eu-west-3"): close(0.65 * 0.744 * 2 * 1.14),
+        ("Amazon Elastic Compute Cloud", "eu-west-1"): close(1.2 * 0.744 * 2 * 1.14),
     }
 
 

@@ -15,6 +15,8 @@ import duckdb
 import pytest
 import yaml
 
+from observatory import line_rules
+
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = ROOT / "seeds"
 REFERENCE = ROOT.parent / "shared" / "reference"
@@ -722,20 +724,19 @@ def test_nothing_is_recorded_before_the_first_release() -> None:
 
 # ---------------------------------------------------------------------------------- billing rules
 
-ENERGY_RULES = {
-    "instance_hours",
-    "vcpu_hours",
-    "memory_gib_hours",
-    "storage_ssd",
-    "storage_hdd",
-    "network_internet",
-    "network_inter_region",
-    "network_intra_region",
-}
-
 CLASSIFY = """
 with
-    lines as (select * from {lines}),
+    lines as (
+        select
+            given.*,
+            case
+                when regexp_extract(lower(text), accelerator_regex, 1) <> '' then 'accelerator'
+                when regexp_extract(lower(text), text_regex, 1) <> '' then 'machine'
+                else ''
+            end as hardware_named
+        from (select * from {lines}) as given
+        left join read_csv('{grammars}') as grammars using (provider_code)
+    ),
     matches as (
         select
             lines.line,
@@ -749,6 +750,7 @@ with
             and lower(lines.text) like rules.text_like
             and lower(coalesce(lines.unit, '')) like rules.consumed_unit_like
             and lines.category like rules.charge_category
+            and lines.hardware_named like rules.hardware_named
     )
 select line, rule_id, energy_rule, allocation_hint, resource_class
 from matches where place = 1 order by line
@@ -756,8 +758,12 @@ from matches where place = 1 order by line
 
 
 def classify(lines: str) -> list[tuple]:
-    rules = SEEDS / "reference" / "billing_line_rules.csv"
-    return duckdb.execute(CLASSIFY.format(lines=lines, rules=rules)).fetchall()
+    rules, grammars = (
+        SEEDS / "reference" / f"{name}.csv"
+        for name in ("billing_line_rules", "instance_name_grammars")
+    )
+    query = CLASSIFY.format(lines=lines, rules=rules, grammars=grammars)
+    return duckdb.execute(query).fetchall()
 
 
 def test_rules_are_ordered_and_end_with_the_catch_all() -> None:
@@ -765,12 +771,35 @@ def test_rules_are_ordered_and_end_with_the_catch_all() -> None:
     priorities = [int(row["priority"]) for row in rules]
     assert priorities == sorted(set(priorities))
     assert len({row["rule_id"] for row in rules}) == len(rules)
-    patterns = ("provider_code", "service_name_like", "text_like", "consumed_unit_like")
+    patterns = (*line_rules.PATTERNS,)
     assert all(rules[-1][column] == "%" for column in (*patterns, "charge_category"))
     for row in rules:
         rule = row["energy_rule"]
-        assert rule in ENERGY_RULES or re.fullmatch(r"none:[a-z][a-z0-9_]*", rule), rule
+        assert rule in line_rules.ENERGY_RULES or re.fullmatch(r"none:[a-z][a-z0-9_]*", rule), rule
         assert all(row[column] == row[column].lower() for column in patterns), row["rule_id"]
+
+
+def test_own_rules_may_say_what_the_products_rules_say() -> None:
+    rules = read("reference/billing_line_rules.csv")
+    assert set(line_rules.COLUMNS) == set(rules[0])
+    told = {row["energy_rule"] for row in read("reference/line_energy_rules.csv")}
+    assert set(line_rules.ENERGY_RULES) == told | {"instance_hours", "accelerator_hours"}
+    for column, allowed in (
+        ("resource_class", line_rules.RESOURCE_CLASSES),
+        ("allocation_hint", line_rules.ALLOCATION_HINTS),
+        ("charge_category", line_rules.CHARGE_CATEGORIES),
+        ("hardware_named", line_rules.HARDWARE),
+    ):
+        assert {row[column] for row in rules} <= set(allowed), column
+    constants = {row["factor_key"] for row in read("factors/power_constants.csv")}
+    used = {row["factor_key"] for row in read("reference/line_energy_rules.csv")}
+    assert used <= constants | {"vcpu_w"}
+
+
+def test_every_reason_why_a_line_has_no_energy_says_whether_it_used_some() -> None:
+    reasons = {row["missing_reason"] for row in read("reference/line_energy_gaps.csv")}
+    rules = read("reference/billing_line_rules.csv")
+    assert {row["energy_rule"][5:] for row in rules if row["energy_rule"][:5] == "none:"} <= reasons
 
 
 def test_every_reason_for_no_energy_is_documented() -> None:
@@ -792,7 +821,7 @@ def test_every_reason_for_no_energy_is_documented() -> None:
         ("aws", "Amazon Elastic Compute Cloud", "$0.00 for 175 Mbps per t3a.small instance-hour",
          "Hours", "Usage", "none:no_energy_surcharge", "ml"),
         ("aws", "Amazon Elastic Container Service", "AWS Fargate - vCPU", "Hours", "Usage",
-         "vcpu_hours", "ml"),
+         "serverless_vcpu_hours", "ml"),
         ("aws", "Amazon Elastic Compute Cloud", "gp3 provisioned storage", "GB-Months", "Usage",
          "storage_ssd", "ml"),
         ("aws", "AWS Support (Business)", "10% of monthly usage", "", "Usage",
@@ -804,9 +833,9 @@ def test_every_reason_for_no_energy_is_documented() -> None:
         ("gcp", "Compute Engine", "N1 Predefined Instance Ram running in EMEA", "gibibyte hour",
          "Usage", "memory_gib_hours", "ml"),
         ("gcp", "Compute Engine", "Nvidia Tesla T4 GPU running in EMEA", "hour", "Usage",
-         "none:no_energy_model_for_accelerator_hours", "ml"),
+         "accelerator_hours", "ml"),
         ("gcp", "Vertex AI", "Gemini text output", "count", "Usage",
-         "none:no_energy_model_for_service", "ml"),
+         "none:no_published_energy_per_token", "ml"),
         ("gcp", "Compute Engine", "SSD backed PD Capacity", "gibibyte month", "Usage",
          "storage_ssd", "ml"),
         ("gcp", "Cloud Storage", "Standard Storage US Regional", "gibibyte month", "Usage",
@@ -817,7 +846,7 @@ def test_every_reason_for_no_energy_is_documented() -> None:
          "Usage", "instance_hours", "ml"),
         ("azure", "Virtual Machines", "Virtual Machines Dv3 Series - D2 v3", "Hours", "Usage",
          "instance_hours", "ml"),
-        ("somewhere", "Unheard of", "", "", "Usage", "none:no_energy_model_for_service", "not_ml"),
+        ("somewhere", "Unheard of", "", "", "Usage", "none:unknown_line", "not_ml"),
     ],
 )  # fmt: skip
 def test_typical_lines(

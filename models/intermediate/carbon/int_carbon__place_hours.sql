@@ -3,7 +3,7 @@
 with
     hours as (select * from {{ ref("int_runs__hours") }}),
     attempts as (select * from {{ ref("int_runs__located") }}),
-    bill as (select * from {{ ref("int_billing__daily_lines") }}),
+    bill as (select * from {{ ref("int_billing__place_days") }}),
     places as (select * from {{ ref("int_carbon__places") }}),
 
     hours_of_runs as (
@@ -18,9 +18,12 @@ with
     ),
 
     days_of_bill as (
-        select provider_code, region, cast(usage_date as timestamp) as day_start_utc
+        select
+            provider_code,
+            member_region as region,
+            cast(usage_date as timestamp) as day_start_utc
         from bill
-        group by provider_code, region, usage_date
+        group by provider_code, member_region, usage_date
     ),
 
     hours_of_bill as (

@@ -2,7 +2,7 @@
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     times as (select * from {{ ref("int_runs__attempts") }}),
-    bill as (select * from {{ ref("int_billing__daily_lines") }}),
+    bill as (select * from {{ ref("int_billing__place_days") }}),
 
     years_used as (
         select
@@ -22,7 +22,7 @@ with
         union all
         select
             provider_code,
-            region,
+            member_region as region,
             year(usage_date) as first_year,
             year(usage_date) as last_year
         from bill

@@ -7,7 +7,6 @@ with
     claims_daily as (select * from {{ ref("int_cost__claims_daily") }}),
     providers as (select * from {{ ref("providers") }}),
     regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
-    sku_machines as (select * from {{ ref("int_billing__sku_machines") }}),
 
     parts as (
         select
@@ -62,31 +61,15 @@ with
     final as (
         select
             parts_added.*,
+            {{ sku_key("parts_added") }} as sku_key,
             coalesce(regions_named.region, parts_added.told_region) as region,
             coalesce(
                 providers.provider_code, lower(parts_added.provider_name)
             ) as provider_code,
-            lower(
-                concat(
-                    coalesce(parts_added.sku_meter, ''),
-                    ' ',
-                    coalesce(parts_added.charge_description, '')
-                )
-            ) as sku_text,
-            lower(parts_added.consumed_unit) as unit_key,
-            regions_named.missing_reason as region_missing_reason,
-            sku_machines.type_name
+            regions_named.missing_reason as region_missing_reason
         from parts_added
         left join
             providers on lower(parts_added.provider_name) = providers.provider_name_key
-        left join
-            sku_machines
-            on parts_added.provider_name = sku_machines.provider_name
-            and coalesce(parts_added.sku_meter, '') = sku_machines.sku_meter
-            and coalesce(parts_added.charge_description, '')
-            = sku_machines.charge_description
-            and coalesce(parts_added.sku_price_details_json, '')
-            = sku_machines.sku_price_details_json
         left join
             regions_named
             on coalesce(parts_added.provider_name, '') = regions_named.told_provider

@@ -6,46 +6,29 @@ with
     gaps as (select * from {{ ref("line_energy_gaps") }}),
     rates as (select * from {{ ref("int_energy__spend_rates") }}),
 
-    lines_with_gap as (
-        select
-            *,
-            case
-                when quantity_it_energy_kwh is not null
-                then null
-                when energy_rule like 'none:%'
-                then substr(energy_rule, 6)
-                when energy_rule = 'instance_hours' and instance_type is null
-                then 'unknown_instance_type'
-                when energy_rule = 'instance_hours' and machine_w is null
-                then coalesce(machine_missing_reason, 'no_power_factor')
-                else 'unknown_unit'
-            end as energy_gap_reason
-        from lines_powered
-    ),
-
     lines_rated as (
         select
-            lines_with_gap.*,
+            lines_powered.*,
             case
                 when
                     gaps.is_energy_used
-                    and lines_with_gap.charge_category = 'Usage'
-                    and not lines_with_gap.is_unused_commitment
-                    and lines_with_gap.effective_cost_exact > 0
+                    and lines_powered.charge_category = 'Usage'
+                    and not lines_powered.is_unused_commitment
+                    and lines_powered.effective_cost_exact > 0
                 then
-                    cast(lines_with_gap.effective_cost_exact as double)
+                    cast(lines_powered.effective_cost_exact as double)
                     * rates.kwh_per_currency_unit
             end as spend_it_energy_kwh
-        from lines_with_gap
-        left join gaps on lines_with_gap.energy_gap_reason = gaps.missing_reason
+        from lines_powered
+        left join gaps on lines_powered.energy_gap_reason = gaps.missing_reason
         left join
             rates
-            on lines_with_gap.billing_period_date = rates.billing_period_date
-            and lines_with_gap.provider_code = rates.provider_code
-            and coalesce(lines_with_gap.service_name, '') = rates.service_name
-            and coalesce(lines_with_gap.region, '') = rates.region
-            and lines_with_gap.billing_currency = rates.billing_currency
-            and {{ spend_kind("lines_with_gap.resource_class") }} = rates.kind
+            on lines_powered.billing_period_date = rates.billing_period_date
+            and lines_powered.provider_code = rates.provider_code
+            and coalesce(lines_powered.service_name, '') = rates.service_name
+            and coalesce(lines_powered.region, '') = rates.region
+            and lines_powered.billing_currency = rates.billing_currency
+            and {{ spend_kind("lines_powered.resource_class") }} = rates.kind
     ),
 
     final as (

@@ -18,7 +18,8 @@ with
     runs_claimed as (
         select claims.run_id
         from claims
-        left join units on lower(claims.consumed_unit) = units.unit_key
+        left join
+            units on {{ unit_of_block("lower(claims.consumed_unit)") }} = units.unit_key
         left join
             (
                 select run_id, resource_text

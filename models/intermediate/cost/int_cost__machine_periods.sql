@@ -33,6 +33,7 @@ with
             - {{ epoch_s("charges.charge_start_at_utc") }} as period_s,
             charges.consumed_quantity
             * units.factor
+            * {{ units_in_block("lower(charges.consumed_unit)") }}
             * 3600
             / case
                 max(hour_lines.counted_by)
@@ -44,7 +45,9 @@ with
             end as told_on_s
         from charges
         inner join machines on charges.resource_text = machines.resource_text
-        left join units on lower(charges.consumed_unit) = units.unit_key
+        left join
+            units
+            on {{ unit_of_block("lower(charges.consumed_unit)") }} = units.unit_key
         left join
             hour_lines
             on charges.provider_code = hour_lines.provider_code
@@ -65,6 +68,7 @@ with
             charges.charge_start_at_utc,
             charges.period_end_at_utc,
             charges.consumed_quantity,
+            charges.consumed_unit,
             units.factor
     ),
 

@@ -1,9 +1,11 @@
--- Names of accelerators as runs and settings write them, in parts: the device, a MIG
+-- Names of accelerators as runs, settings and bills write them, in parts: the device,
+-- a MIG
 -- slice (A100-SXM4-40GB-MIG-3g.20gb), time sharing (Tesla-T4-SHARED), the topology of a
 -- TPU slice (v5e-2x4). One row per name in lower case.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     hosts as (select * from {{ ref("stg_settings__hosts") }}),
+    skus as (select * from {{ ref("int_billing__skus") }}),
 
     names as (
         select lower(trim(accelerator_model)) as accelerator_name
@@ -11,6 +13,9 @@ with
         union
         select lower(trim(accelerator_model)) as accelerator_name
         from hosts
+        union
+        select accelerator_name
+        from skus
     ),
 
     -- What a resource of Kubernetes has before its name is not the device's.

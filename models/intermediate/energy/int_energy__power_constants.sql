@@ -12,25 +12,9 @@
     "accelerator_utilization_inference",
     "accelerator_utilization_data",
     "accelerator_utilization_unknown",
-    "storage_ssd_wh_per_tb_hour",
-    "storage_hdd_wh_per_tb_hour",
-    "network_internet_kwh_per_gb",
-    "network_inter_region_kwh_per_gb",
-    "network_intra_region_kwh_per_gb",
 ] %}
 with
-    constants as (select * from {{ ref("stg_factors__power_constants") }}),
-
-    constants_known as (
-        select
-            *,
-            row_number() over (
-                partition by factor_key
-                order by published_on desc, recorded_at_utc desc, source_id
-            ) as newest_rank
-        from constants
-        where {{ known_by_as_of("published_on", "recorded_on") }}
-    ),
+    constants_known as (select * from {{ ref("int_energy__power_constants_known") }}),
 
     final as (
         select
@@ -39,7 +23,6 @@ with
                 {%- if not loop.last %},{% endif %}
             {% endfor %}
         from constants_known
-        where newest_rank = 1
     )
 
 select *

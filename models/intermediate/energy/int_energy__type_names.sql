@@ -3,7 +3,7 @@
 -- and name in lower case.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
-    sku_machines as (select * from {{ ref("int_billing__sku_machines") }}),
+    skus as (select * from {{ ref("int_billing__skus") }}),
     grammars as (select * from {{ ref("instance_name_grammars") }}),
 
     names as (
@@ -12,7 +12,7 @@ with
         where source <> 'slurm'
         union
         select type_name
-        from sku_machines
+        from skus
     ),
 
     names_read as (

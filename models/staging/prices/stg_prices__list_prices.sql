@@ -34,9 +34,16 @@ with
             -- Null where the unit is no time of what the price is of.
             case
                 when landed.component = 'memory' and units.dimension = 'gb_hours'
-                then cast(landed.price as double) * gib_hours.factor / units.factor
+                then
+                    cast(landed.price as double)
+                    * gib_hours.factor
+                    / units.factor
+                    / {{ units_in_block("lower(landed.unit)") }}
                 when landed.component <> 'memory' and units.dimension = 'hours'
-                then cast(landed.price as double) / units.factor
+                then
+                    cast(landed.price as double)
+                    / units.factor
+                    / {{ units_in_block("lower(landed.unit)") }}
             end as price_per_hour,
             landed.unit as told_unit,
 
@@ -48,7 +55,7 @@ with
         from landed
         inner join deliveries on landed.delivery_id = deliveries.delivery_id
         left join providers on lower(landed.provider) = providers.provider_name_key
-        left join units on lower(landed.unit) = units.unit_key
+        left join units on {{ unit_of_block("lower(landed.unit)") }} = units.unit_key
         left join units as gib_hours on gib_hours.unit_key = 'gib-hours'
     )
 

@@ -1,0 +1,36 @@
+-- What of the bill has no energy although it used some or nobody knows: the biggest
+-- first to look at. Lines that use none (taxes, licences, requests) are not here. In
+-- the billing currency. One row per billing period, provider, service, region, SKU
+-- meter, charge description, unit, charge category, resource class, rule, missing
+-- reason and currency.
+with
+    daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
+    gaps as (select * from {{ ref("line_energy_gaps") }}),
+
+    final as (
+        select
+            daily_lines.billing_period_date,
+            daily_lines.provider_code as provider,
+            daily_lines.service_name,
+            daily_lines.region,
+            daily_lines.sku_meter,
+            daily_lines.charge_description,
+            daily_lines.consumed_unit,
+            daily_lines.charge_category,
+            daily_lines.resource_class,
+            daily_lines.rule_id,
+            daily_lines.missing_reason,
+
+            cast(sum(daily_lines.effective_cost_exact) as double) as effective_cost,
+            daily_lines.billing_currency as cost_currency,
+            cast(sum(daily_lines.line_rows) as bigint) as line_rows
+        from daily_lines
+        left join gaps on daily_lines.missing_reason = gaps.missing_reason
+        where
+            daily_lines.missing_reason is not null
+            and coalesce(gaps.is_energy_used, true)
+        group by all
+    )
+
+select *
+from final
