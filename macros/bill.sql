@@ -19,6 +19,20 @@
     is_unused_commitment
 {%- endmacro %}
 
+{# What is added up by them, in exact decimals. #}
+{% macro bill_line_amounts() -%}
+    {{
+        return(
+            [
+                "consumed_quantity_exact",
+                "effective_cost_exact",
+                "billed_cost_exact",
+                "list_cost_exact",
+            ]
+        )
+    }}
+{%- endmacro %}
+
 {# A charge as `bill_line_keys` sees it, and the keys' own columns as they are. #}
 {% macro bill_line_columns() -%}
     cast(date_trunc('day', charge_start_at_utc) as date) as usage_date,

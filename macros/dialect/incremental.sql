@@ -29,15 +29,33 @@
     {% endif %}
 {% endmacro %}
 
-{# Whether a row's delivery is one that a relation built before speaks of, with the names written
-   out, so that the files of the others are not opened. #}
-{% macro is_delivery_of(delivery_id, relation) %}
-    {% if not execute or load_relation(relation) is none %} true
+{# The same where rows depend on what is wanted of a delivery, not on the delivery alone: its
+   `wanted_key` says which rows these are. #}
+{% macro forget_what_is_not_wanted(relation) %}
+    {% set wanted = ref("int_cost__deliveries_wanted") %}
+    {% if is_incremental() %}
+        delete from {{ relation }}
+        where
+            concat(delivery_id, wanted_key)
+            not in (select concat(delivery_id, wanted_key) from {{ wanted }})
+    {% endif %}
+{% endmacro %}
+
+{% macro is_newly_wanted(delivery_id, relation) %}
+    {% set wanted = ref("int_cost__deliveries_wanted") %}
+    {% if not execute or load_relation(wanted) is none %} true
     {% else %}
+        {% set known %}
+            {% if is_incremental() %}
+                where delivery_id not in (select delivery_id from {{ relation }})
+            {% endif %}
+        {% endset %}
         {% set found = run_query(
             "select delivery_id from "
-            ~ relation
-            ~ " group by delivery_id order by delivery_id"
+            ~ wanted
+            ~ " "
+            ~ known
+            ~ " order by delivery_id"
         ) %}
         {{ delivery_id }}
         in ('' {% for name in found.columns[0].values() %}, '{{ name }}'{% endfor %})

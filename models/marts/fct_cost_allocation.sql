@@ -4,7 +4,8 @@
 -- sub-account, allocation, run, rung and currency.
 with
     daily as (select * from {{ ref("fct_billing_daily") }}),
-    run_parts as (select * from {{ ref("int_cost__claimed_parts") }}),
+    claimed_parts as (select * from {{ ref("int_cost__claimed_parts") }}),
+    own_rate_claims as (select * from {{ ref("int_cost__own_rate_claims") }}),
 
     parts as (
         select
@@ -17,7 +18,19 @@ with
             effective_cost_exact,
             billed_cost_exact,
             billing_currency as cost_currency
-        from run_parts
+        from claimed_parts
+        union all
+        select
+            billing_period_date as billing_period,
+            provider_code as provider,
+            sub_account_id,
+            'run' as allocation,
+            run_id,
+            'own_rate' as cost_method,
+            effective_cost_exact,
+            billed_cost_exact,
+            billing_currency as cost_currency
+        from own_rate_claims
         union all
         select
             billing_period_date as billing_period,

@@ -32,8 +32,23 @@ exchange_rates = "rates.csv"
 [sources.focus]
 path = "bills"
 
+[sources.aws_cur]
+path = "cur"
+
+[sources.prices]
+provider = "file"
+path = "prices.csv"
+
 [sources.run_events]
 path = "events"
+"""
+PRICES = """\
+provider,region,instance_type,price,currency,effective_from,effective_to,operating_system
+aws,eu-north-1,m5.xlarge,0.40,EUR,2026-01-01,2026-09-01,Linux
+aws,eu-north-1,m5.xlarge,0.20,EUR,2026-09-01,,Linux
+aws,eu-north-1,m5.xlarge,0.90,EUR,2026-09-01,,Windows
+aws,eu-north-1,m5.xlarge,0.10,EUR,2026-10-01,,Linux
+aws,eu-west-1,g5.12xlarge,99,USD,2026-01-01,,Linux
 """
 RATES = """\
 from_currency,to_currency,rate,valid_from,valid_to,published_on,source
@@ -44,6 +59,7 @@ EUR,USD,9.99,2026-09-01,,2199-01-01,nobody knows yet
 """
 NODE = "arn:aws:ec2:eu-west-1:111111111111:instance/i-0bbb"
 VM = "/subscriptions/S-1/resourceGroups/ml/providers/Microsoft.Compute/virtualMachines/Train"
+POD = "arn:aws:eks:eu-west-1:333333333333:pod/cluster/ml/trainer/0f"
 INSTANCE = "//compute.googleapis.com/projects/p/zones/europe-west4-a/instances/gke-1"
 
 RUNS = [
@@ -99,6 +115,14 @@ RUNS = [
     event("GCP:Label/7", day(10, 4), 1, region="europe-west4", instance_type="n2-standard-4"),
     event("pounds", day(10, 8), 1, resource_id="i-0eee"),
     event("nobody-bills", day(10, 8), 1, region="eu-north-1"),
+    event("pod", day(10, 8), 1, resource_id=POD, instance_type="m5.4xlarge", vcpus=4),
+    # On the type of a machine that nobody names: three hours of the five that there are.
+    event("nobody-names", day(10, 8), 3, instance_type="g5.12xlarge"),
+    *(
+        event(f"too-many-{n}", day(10, 8), 2 * n, instance_type="c5.4xlarge", region="us-east-1")
+        for n in (1, 2)
+    ),
+    event("listed", day(12, 8), 2, region="eu-north-1", instance_type="m5.xlarge"),
     # Twice the machine: claims beyond what there is are scaled.
     *(
         event(f"oversold-{n}", day(12, 8), 1, host_id="i-0fff", instance_type="g5.xlarge")
@@ -155,9 +179,58 @@ BILL = [
     gcp_core(day(10), 3.0, 4.0, INSTANCE.replace("gke-1", "solo"), tags={"run_id": "gcp_label-7"}),
     aws_machine(day(10, 8), "g5.xlarge", 1.0, "i-0eee", currency="GBP"),
     aws_machine(day(12, 8), "g5.xlarge", 1.0, "i-0fff"),
+    *(aws_machine(day(n), "g5.12xlarge", 6.0, f"i-{n}", EffectiveCost=4.5) for n in range(1, 6)),
+    *(
+        aws_machine(day(n), "c5.4xlarge", 1.0, f"i-{n}", RegionId="us-east-1", SubAccountId="4")
+        for n in (1, 2, 3)
+    ),
     *noise(1, 9),
     *noise(1, 8),
 ]
+
+
+def cur_line(resource: str, cost: float, **more: Any) -> dict[str, Any]:
+    """A line of an AWS cost and usage report, of hour 8 of the day."""
+    return {
+        "bill_billing_period_start_date": "2026-09-01T00:00:00Z",
+        "bill_payer_account_id": "333333333333",
+        "line_item_usage_account_id": "333333333333",
+        "line_item_currency_code": "CHF",
+        "line_item_line_item_type": "Usage",
+        "line_item_product_code": "AmazonEC2",
+        "line_item_unblended_cost": cost,
+        "line_item_usage_start_date": "2026-09-10T08:00:00Z",
+        "line_item_usage_end_date": "2026-09-10T09:00:00Z",
+        "line_item_usage_type": "EU-BoxUsage:m5.4xlarge",
+        "line_item_usage_amount": 1,
+        "line_item_resource_id": resource,
+        "pricing_unit": "Hrs",
+        "split_line_item_parent_resource_id": "",
+        "split_line_item_split_cost": "",
+        "split_line_item_unused_cost": "",
+    } | more
+
+
+def pod_line(resource: str, used: float, unused: float) -> dict[str, Any]:
+    """What a pod used of the node, and its part of what no pod did."""
+    return cur_line(
+        resource,
+        0,
+        line_item_usage_type="EU-EKS-EC2-vCPU-Hours",
+        pricing_unit="vCPU-Hours",
+        split_line_item_parent_resource_id="i-0999",
+        split_line_item_split_cost=used,
+        split_line_item_unused_cost=unused,
+    )
+
+
+def cur_csv() -> str:
+    lines = [cur_line("i-0999", 8), pod_line(POD, 3, 1), pod_line("another-pod", 2, 2)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, lines[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +239,13 @@ def marts(night: Any) -> Any:
 
 
 def inputs(seed: int | None = None) -> dict[str, str]:
-    events = "\n".join(map(json.dumps, RUNS)) + "\n"
-    return {"rates.csv": RATES, "events/runs.jsonl": events, **files(BILL, seed)}
+    return {
+        "rates.csv": RATES,
+        "prices.csv": PRICES,
+        "events/runs.jsonl": "\n".join(map(json.dumps, RUNS)) + "\n",
+        "cur/report.csv": cur_csv(),
+        **files(BILL, seed),
+    }
 
 
 def cost(marts: Any, run_id: str) -> tuple[str, float | None]:
@@ -194,6 +272,52 @@ def test_runs_share_a_node_by_what_they_hold_of_it(marts: Any) -> None:
     assert cost(marts, "eks-b") == ("billed_share", close(8.0 * 2 / 8))
     assert cost(marts, "eks-later") == ("billed_share", close(8.0 * 0.5))
     assert cost(marts, "oversold-1") == ("billed_share", close(0.5))
+
+
+def test_a_pod_takes_what_the_provider_splits_to_it(marts: Any) -> None:
+    (row,) = marts.rows("select * from fct_cost_allocation where run_id = 'pod'")
+    assert (row["cost_method"], row["effective_cost"], row["billed_cost"]) == (
+        "billed_share",
+        close(3.0),
+        close(3.0),
+    )
+    rows = marts.rows(
+        "select allocation, sum(effective_cost) as cost from fct_billing_daily"
+        " where cost_currency = 'CHF' group by all having sum(effective_cost) <> 0 order by all"
+    )
+    # Three francs are nobody's of the pods; two are the other pod's.
+    assert {row["allocation"]: row["cost"] for row in rows} == {
+        "idle": close(3.0),
+        "run": close(3.0),
+        "unallocated": close(2.0),
+    }
+
+
+def test_a_run_that_the_bill_does_not_name_has_the_own_price(marts: Any) -> None:
+    assert cost(marts, "nobody-names") == ("own_rate", close(3 * 4.5))
+    assert not marts.run("nobody-names")["is_imputed"]
+    rows = marts.rows(
+        "select allocation, sum(effective_cost) as cost, sum(billed_cost) as billed"
+        " from fct_billing_daily where instance_type = 'g5.12xlarge' group by all"
+    )
+    assert {row["allocation"]: (row["cost"], row["billed"]) for row in rows} == {
+        "run": (close(13.5), close(18.0)),
+        "unallocated": (close(9.0), close(12.0)),
+    }
+
+
+def test_a_run_without_a_bill_has_the_list_price_of_its_day(marts: Any) -> None:
+    assert cost(marts, "listed") == ("list_price", close(2 * 0.20 * 1.3))
+    assert marts.run("listed")["is_imputed"]
+    assert not marts.rows("select * from fct_cost_allocation where run_id = 'listed'")
+
+
+def test_no_more_than_is_left_moves_to_runs(marts: Any) -> None:
+    # Six hours at a dollar are wanted of three.
+    assert cost(marts, "too-many-1") == ("own_rate", close(1.0))
+    assert cost(marts, "too-many-2") == ("own_rate", close(2.0))
+    derivation = as_text(explain(Path(marts.folder).parent, "too-many-1"))
+    assert "for 0.5 of its hours: no more was left on the bill" in derivation
 
 
 def test_what_runs_do_not_hold_of_their_node_is_idle(marts: Any) -> None:
@@ -258,7 +382,7 @@ def assert_allocated_is(marts: Any, texts: list[str]) -> None:
     rows = marts.rows(
         "select provider, strftime(billing_period, '%Y-%m') as month, cost_currency,"
         " sum(effective_cost) as effective, sum(billed_cost) as billed"
-        " from fct_cost_allocation group by all"
+        " from fct_cost_allocation where cost_currency <> 'CHF' group by all"
     )
     found = {(r["provider"], r["month"], r["cost_currency"]): r for r in rows}
     assert set(found) == set(expected)
@@ -269,6 +393,11 @@ def assert_allocated_is(marts: Any, texts: list[str]) -> None:
 
 def test_allocated_is_the_bill_of_every_provider_month_and_currency(marts: Any) -> None:
     assert_allocated_is(marts, list(files(BILL).values()))
+    (row,) = marts.rows(
+        "select sum(effective_cost) as cost, sum(billed_cost) as billed"
+        " from fct_cost_allocation where cost_currency = 'CHF'"
+    )
+    assert row == {"cost": close(8.0), "billed": close(8.0)}
     kinds = marts.rows("select allocation, count(*) as n from fct_cost_allocation group by all")
     found = {row["allocation"] for row in kinds}
     assert found == {"run", "idle", "unallocated", "not_ml", "shared"}

@@ -45,7 +45,8 @@ def test_every_line_of_the_focus_sample_is_accounted_for(marts: Any) -> None:
     assert entry["rows_in"] == 1000 == entry["rows_landed"] + entry["rows_rejected"]
 
 
-def test_the_bill_in_the_mart_is_the_bill_in_the_file(marts: Any) -> None:
+@pytest.mark.parametrize("mart", ["fct_billing_daily", "fct_cost_allocation"])
+def test_the_bill_in_the_mart_is_the_bill_in_the_file(marts: Any, mart: str) -> None:
     expected: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     with (REAL / "focus" / "focus_sample.csv").open(newline="") as file:
         for line in csv.DictReader(file):
@@ -57,7 +58,7 @@ def test_the_bill_in_the_mart_is_the_bill_in_the_file(marts: Any) -> None:
         (row["provider"], row["cost_currency"]): (row["effective_cost"], row["billed_cost"])
         for row in marts.rows(
             "select provider, cost_currency, sum(effective_cost) as effective_cost,"
-            " sum(billed_cost) as billed_cost from fct_billing_daily group by all"
+            f" sum(billed_cost) as billed_cost from {mart} group by all"
         )
     }
     assert found == {

@@ -5,6 +5,7 @@
 with
     charges_daily as (select * from {{ ref("int_billing__charges_daily") }}),
     claims_daily as (select * from {{ ref("int_cost__claims_daily") }}),
+    own_rate_daily as (select * from {{ ref("int_cost__own_rate_daily") }}),
     providers as (select * from {{ ref("providers") }}),
     regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
 
@@ -19,9 +20,11 @@ with
             list_cost_exact
         from charges_daily
         union all
-        {% for claimed_for, sign in [
-            ("cast(null as string)", "-"),
-            ("allocation", ""),
+        {% for relation, claimed_for, sign in [
+            ("claims_daily", "cast(null as string)", "-"),
+            ("claims_daily", "allocation", ""),
+            ("own_rate_daily", "cast(null as string)", "-"),
+            ("own_rate_daily", "allocation", ""),
         ] %}
             select
                 {{ bill_line_keys() }},
@@ -31,7 +34,7 @@ with
                 {{ sign }} effective_cost_exact as effective_cost_exact,
                 {{ sign }} billed_cost_exact as billed_cost_exact,
                 {{ sign }} list_cost_exact as list_cost_exact
-            from claims_daily
+            from {{ relation }}
             {% if not loop.last %}
                 union all
             {% endif %}

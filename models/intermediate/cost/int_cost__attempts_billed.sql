@@ -5,7 +5,7 @@ with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     claims as (select * from {{ ref("int_cost__claims") }}),
     resource_attempts as (select * from {{ ref("int_cost__resource_attempts") }}),
-    units as (select * from {{ ref("consumed_units") }} where dimension = 'hours'),
+    units as (select * from {{ ref("int_billing__units") }} where dimension = 'hours'),
 
     resources_claimed as (
         select run_id, resource_text
@@ -19,7 +19,7 @@ with
         select claims.run_id
         from claims
         left join
-            units on {{ unit_of_block("lower(claims.consumed_unit)") }} = units.unit_key
+            units on lower(trim(coalesce(claims.consumed_unit, ''))) = units.unit_text
         left join
             (
                 select run_id, resource_text
@@ -33,7 +33,9 @@ with
             and (
                 (
                     claims.cost_method = 'billed_tag'
-                    and (claims.tagged_run_id is not null or units.unit_key is not null)
+                    and (
+                        claims.tagged_run_id is not null or units.unit_text is not null
+                    )
                 )
                 or (claims.cost_method = 'billed_share' and known.run_id is null)
             )

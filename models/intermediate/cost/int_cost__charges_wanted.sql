@@ -1,26 +1,11 @@
--- The few charges that runs may claim, whole: usage, with corrections of it; no
--- commitment that was not used. One row per charge.
-{% set wanted = ref("int_cost__identities_wanted") %}
+-- The charges that runs may claim, with the run or job that their tags name. One row
+-- per
+-- charge.
 with
-    charges as (select * from {{ ref("int_billing__charges") }}),
-    identities as (select * from {{ wanted }}),
+    charges_found as (select * from {{ ref("int_cost__charges_found") }}),
     providers as (select * from {{ ref("providers") }}),
     tagged_runs as (select * from {{ ref("int_cost__tagged_runs") }}),
     tagged_jobs as (select * from {{ ref("int_cost__tagged_jobs") }}),
-
-    charges_found as (
-        select charges.*
-        from charges
-        inner join
-            identities
-            on charges.delivery_id = identities.delivery_id
-            and coalesce(charges.resource_id, '') = identities.resource_id
-            and coalesce(charges.tags_json, '') = identities.tags_json
-        where
-            {{ is_delivery_of("charges.delivery_id", wanted) }}
-            and charges.charge_category = 'Usage'
-            and coalesce(charges.commitment_discount_status, '') <> 'Unused'
-    ),
 
     final as (
         select

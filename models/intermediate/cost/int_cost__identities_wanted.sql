@@ -1,6 +1,6 @@
 -- What charges that a run may claim say of whose they are: a resource that runs were on
 -- at the time, a tag that names a run or a job, a pod of either and the machine that it
--- ran on. One row per delivery, resource and tags.
+-- ran on; and from when to when. One row per delivery, resource and tags.
 with
     identities as (select * from {{ ref("int_cost__identities") }}),
     resource_attempts as (select * from {{ ref("int_cost__resource_attempts") }}),
@@ -23,9 +23,10 @@ with
             coalesce(identities.tags_json, '') as tags_json,
             lower(identities.resource_id) as resource_text,
             lower(identities.parent_resource_id) as parent_text,
-            resources.resource_text is not null
-            or tagged_runs.run_id is not null
-            or tagged_jobs.job_key is not null as is_wanted
+            resources.started_at_utc,
+            resources.stopped_at_utc,
+            tagged_runs.run_id is not null
+            or tagged_jobs.job_key is not null as is_tagged
         from identities
         left join
             resources
@@ -39,24 +40,47 @@ with
     parents as (
         select parent_text
         from identities_judged
-        where is_wanted and parent_text is not null
+        where (is_tagged or started_at_utc is not null) and parent_text is not null
         group by parent_text
+    ),
+
+    identities_found as (
+        select
+            identities_judged.*,
+            -- A tag, and the split of a machine, hold whenever they are charged.
+            identities_judged.is_tagged
+            or machines.parent_text is not null
+            or siblings.parent_text is not null as is_wanted_always
+        from identities_judged
+        left join
+            parents as machines
+            on identities_judged.resource_text = machines.parent_text
+        left join
+            parents as siblings on identities_judged.parent_text = siblings.parent_text
     ),
 
     final as (
         select
-            identities_judged.delivery_id,
-            identities_judged.resource_id,
-            identities_judged.tags_json
-        from identities_judged
-        left join parents as machines on resource_text = machines.parent_text
-        left join
-            parents as siblings on identities_judged.parent_text = siblings.parent_text
-        where
-            identities_judged.is_wanted
-            or machines.parent_text is not null
-            or siblings.parent_text is not null
-        group by all
+            delivery_id,
+            resource_id,
+            tags_json,
+            min(
+                case
+                    when is_wanted_always
+                    then timestamp '1900-01-01'
+                    else started_at_utc
+                end
+            ) as wanted_from_utc,
+            max(
+                case
+                    when is_wanted_always
+                    then timestamp '9999-01-01'
+                    else stopped_at_utc
+                end
+            ) as wanted_to_utc
+        from identities_found
+        where is_wanted_always or started_at_utc is not null
+        group by delivery_id, resource_id, tags_json
     )
 
 select *

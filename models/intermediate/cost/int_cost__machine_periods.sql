@@ -6,7 +6,7 @@ with
     charges as (select * from {{ ref("int_cost__charges_wanted") }}),
     resource_attempts as (select * from {{ ref("int_cost__resource_attempts") }}),
     run_resources as (select * from {{ ref("int_cost__run_resources") }}),
-    units as (select * from {{ ref("consumed_units") }} where dimension = 'hours'),
+    units as (select * from {{ ref("int_billing__units") }} where dimension = 'hours'),
     hour_lines as (select * from {{ ref("machine_hour_lines") }}),
 
     machines as (
@@ -33,7 +33,6 @@ with
             - {{ epoch_s("charges.charge_start_at_utc") }} as period_s,
             charges.consumed_quantity
             * units.factor
-            * {{ units_in_block("lower(charges.consumed_unit)") }}
             * 3600
             / case
                 max(hour_lines.counted_by)
@@ -46,8 +45,7 @@ with
         from charges
         inner join machines on charges.resource_text = machines.resource_text
         left join
-            units
-            on {{ unit_of_block("lower(charges.consumed_unit)") }} = units.unit_key
+            units on lower(trim(coalesce(charges.consumed_unit, ''))) = units.unit_text
         left join
             hour_lines
             on charges.provider_code = hour_lines.provider_code
@@ -68,7 +66,6 @@ with
             charges.charge_start_at_utc,
             charges.period_end_at_utc,
             charges.consumed_quantity,
-            charges.consumed_unit,
             units.factor
     ),
 

@@ -1,0 +1,34 @@
+-- The few charges that runs may claim, whole: usage, with corrections of it; no
+-- commitment that was not used. A delivery of which the same is wanted as on an earlier
+-- night is not read again. One row per charge.
+{{
+    config(
+        materialized="incremental" if target.type == "duckdb" else "table",
+        incremental_strategy="append",
+        pre_hook="{{ forget_what_is_not_wanted(this) }}",
+    )
+}}
+with
+    charges as (select * from {{ ref("int_billing__charges") }}),
+    identities as (select * from {{ ref("int_cost__identities_wanted") }}),
+    deliveries as (select * from {{ ref("int_cost__deliveries_wanted") }}),
+
+    final as (
+        select charges.*, deliveries.wanted_key
+        from charges
+        inner join
+            identities
+            on charges.delivery_id = identities.delivery_id
+            and coalesce(charges.resource_id, '') = identities.resource_id
+            and coalesce(charges.tags_json, '') = identities.tags_json
+            and charges.charge_start_at_utc < identities.wanted_to_utc
+            and charges.charge_end_at_utc > identities.wanted_from_utc
+        inner join deliveries on charges.delivery_id = deliveries.delivery_id
+        where
+            {{ is_newly_wanted("charges.delivery_id", this) }}
+            and charges.charge_category = 'Usage'
+            and coalesce(charges.commitment_discount_status, '') <> 'Unused'
+    )
+
+select *
+from final
