@@ -180,6 +180,7 @@ def doctor(settings: Settings, now: datetime) -> list[Check]:
         *_versions(),
         _zones(settings),
         *_source_paths(settings),
+        *_credentials(settings),
         *_night(settings, now),
     ]
 
@@ -281,6 +282,18 @@ def _source_paths(settings: Settings) -> Iterator[Check]:
         else:
             kind = "ok" if found else "warning"
             yield Check(label, kind, f"{len(found)} file(s) in {path}")
+
+
+def _credentials(settings: Settings) -> Iterator[Check]:
+    for name, instance, source in settings.instances():
+        file = getattr(source, "credentials_file", None)
+        if file is None:
+            continue
+        label = f"sources.{name}.{instance}.credentials_file"
+        if file.is_file() and os.access(file, os.R_OK):
+            yield Check(label, "ok", str(file))
+        else:
+            yield Check(label, "failed", f"{file} is not there or not readable for this user")
 
 
 def _night(settings: Settings, now: datetime) -> Iterator[Check]:

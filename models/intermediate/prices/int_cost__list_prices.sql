@@ -5,7 +5,13 @@
 -- price.
 -- One row per provider, region, instance type, currency and first day.
 with
-    offers as (select * from {{ ref("int_cost__price_offers") }}),
+    offers as (
+        select *
+        from {{ ref("int_cost__price_offers") }}
+        union all
+        select *
+        from {{ ref("int_cost__offers_by_parts") }}
+    ),
 
     offers_told as (
         select
