@@ -1,11 +1,11 @@
--- What each run that the bill does not name takes of it, day by day of the bill. One
--- row
--- per run, text of the share, day, billing period, provider, account and currency.
+-- What each run that the bill does not name takes of it. One row per run, text of the
+-- share, its first day in the month, billing period, provider, account, currency and
+-- price.
 with
     machine_lines as (select * from {{ ref("int_cost__machine_lines") }}),
     parts as (select * from {{ ref("int_cost__own_rate_parts") }}),
 
-    pool_days as (
+    pools as (
         select
             billing_period_date,
             provider_code,
@@ -13,37 +13,25 @@ with
             region,
             hardware_key,
             billing_currency,
-            usage_date,
-            sub_account_id,
+            max(sub_account_id) as sub_account_id,
             cast(sum(effective_cost_exact_left) as double) as effective_cost,
             cast(sum(billed_cost_exact_left) as double) as billed_cost
         from machine_lines
         where is_unallocated
-        group by all
-    ),
-
-    pools as (
-        select
-            *,
-            cast(
-                sum(cast(effective_cost as decimal(38, 18))) over (
-                    partition by
-                        billing_period_date,
-                        provider_code,
-                        account_key,
-                        region,
-                        hardware_key,
-                        billing_currency
-                ) as double
-            ) as pool_cost
-        from pool_days
+        group by
+            billing_period_date,
+            provider_code,
+            account_key,
+            region,
+            hardware_key,
+            billing_currency
     ),
 
     final as (
         select
             parts.run_id,
             parts.share_text,
-            pools.usage_date,
+            parts.first_date as usage_date,
             pools.billing_period_date,
             pools.provider_code,
             pools.sub_account_id,
@@ -56,8 +44,7 @@ with
             sum(
                 cast(pools.billed_cost * parts.fraction_of_left as decimal(38, 18))
             ) as billed_cost_exact,
-            {{ exact_sum("parts.paid_hours * pools.effective_cost / pools.pool_cost") }}
-            as paid_hours
+            {{ exact_sum("parts.paid_hours") }} as paid_hours
         from parts
         inner join
             pools using (

@@ -11,6 +11,7 @@ with
         select
             attempts.run_id,
             attempts.attempt,
+            attempts.first_date,
             attempts.instance_type,
             attempts.instance_hours,
             rates.*,
@@ -89,6 +90,7 @@ with
             hardware_key,
             billing_currency,
 
+            first_date,
             price_per_hour,
             -- More is not taken than is left.
             wanted_hours * least(1.0, cost_left / wanted_cost_of_all) as paid_hours,
