@@ -39,6 +39,15 @@ LADDERS = {
              "list_price"],
 }  # fmt: skip
 
+# Whom lines of the bill belong to.
+ALLOCATION_COLOUR = {
+    "run": ACCENT,
+    "idle": "#d8c48f",
+    "unallocated": WARM,
+    "shared": "#a8c3dc",
+    "not_ml": QUIET,
+}
+
 _FRENCH_DAYS = ["dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."]
 _FRENCH_MONTHS = ["janv.", "févr.", "mars", "avr.", "mai", "juin",
                   "juil.", "août", "sept.", "oct.", "nov.", "déc."]  # fmt: skip
@@ -647,3 +656,131 @@ def _interval_texts(
 def _texts(column: pl.Series, write: Callable[[Any], str]) -> pl.Series:
     values: Sequence[Any] = column.to_list()
     return pl.Series(column.name, [write(value) for value in values], dtype=pl.String)
+
+
+# --- the bill ---
+
+
+def bill_months(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
+    """One bar per provider and month of one currency, parted by whom it belongs to."""
+    months = [fmt.month(month) for month in frame["month"]]
+    labels = [
+        f"{provider or translate(fmt.language, 'unknown')} · {month}"
+        for provider, month in zip(frame["provider"], months, strict=True)
+    ]
+    return _allocation_bars(frame.with_columns(pl.Series("label", labels)), currency, fmt)
+
+
+def bill_names(
+    bars: pl.DataFrame, rows: pl.DataFrame, dimension: str, currency: str, fmt: Formatter
+) -> Any:
+    """One bar per name of a dimension; its tooltip says how the energy is known."""
+    mixes = {row["name"]: methods_text(row["methods"], fmt) for row in rows.iter_rows(named=True)}
+    other = translate(fmt.language, "other")
+    data = bars.with_columns(
+        pl.Series("label", [
+            other if row["is_other"] else bill_name(row["name"], dimension, fmt)
+            for row in bars.iter_rows(named=True)
+        ], dtype=pl.String),
+        pl.Series("mix", [
+            "" if row["is_other"] else mixes.get(row["name"], "")
+            for row in bars.iter_rows(named=True)
+        ], dtype=pl.String),
+    )  # fmt: skip
+    return _allocation_bars(data, currency, fmt)
+
+
+def bill_name(name: str | None, dimension: str, fmt: Formatter) -> str:
+    """A value of a dimension of the bill for people."""
+    return value_label(fmt.language, "allocation" if dimension == "allocation" else "", name)
+
+
+def methods_text(methods: Sequence[dict[str, Any]], fmt: Formatter) -> str:
+    """How energy is known: '87% default use, 13% the cost; no energy for 20% of the cost'."""
+    energy = sum(method["energy_kwh"] or 0 for method in methods)
+    cost = sum(method["cost"] or 0 for method in methods)
+    told = [
+        f"{fmt.ratio(method['energy_kwh'] / energy)} "
+        f"{value_label(fmt.language, 'short', method['energy_method'])}"
+        for method in methods
+        if energy and method["energy_kwh"]
+    ]
+    without = sum(method["cost"] or 0 for method in methods if method["energy_kwh"] is None)
+    if without and cost:
+        # Credits can make what has no energy more than the whole.
+        share = fmt.ratio(min(max(without / cost, 0.0), 1.0))
+        told.append(translate(fmt.language, "bill.mix.without", share=share))
+    return ", ".join(told)
+
+
+def _allocation_bars(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
+    """Bars parted by allocation with their sum at the end; credits go to the left of zero."""
+    language = fmt.language
+    order = list(ALLOCATION_COLOUR)
+    codes = [code for code in order if code in frame["allocation"].to_list()]
+    names = {code: value_label(language, "allocation", code) for code in order}
+    totals = frame.group_by("label", maintain_order=True).agg(
+        pl.col("cost").sum().alias("total"),
+        pl.col("cost").filter(pl.col("cost") > 0).sum().alias("end"),
+        pl.col("cost").filter(pl.col("cost") < 0).sum().alias("start"),
+    )
+
+    def money(value: Any) -> str:
+        return fmt.money(value, currency)
+
+    data = frame.join(totals, on="label", maintain_order="left")
+    data = data.with_columns(
+        pl.col("allocation").replace_strict(names, default=pl.col("allocation")).alias("part"),
+        pl.col("allocation")
+        .replace_strict({code: i for i, code in enumerate(order)}, default=9)
+        .alias("place_of_part"),
+        _texts(data["cost"], money).alias("shown"),
+        _texts(data["total"], money).alias("sum"),
+        _texts(data["cost"] / data["total"], fmt.ratio).alias("share"),
+        _texts(data["energy_kwh"], fmt.energy).alias("energy"),
+        _texts(data["emissions_g_co2e"], fmt.mass).alias("mass"),
+    )
+    titles = {
+        "label": " ", "part": "bill.by.allocation", "shown": "column.cost.title",
+        "share": "column.share",
+        "sum": "bill.sum", "energy": "column.energy.title", "mass": "column.emissions.title",
+        "mix": "column.method",
+    }  # fmt: skip
+    tooltip = [
+        alt.Tooltip(f"{name}:N", title=key if key == " " else translate(language, key))
+        for name, key in titles.items()
+        if name in data.columns
+    ]
+    end, start = float(totals["end"].max() or 0), float(totals["start"].min() or 0)  # type: ignore[arg-type]
+    width = (end - start) or 1.0
+    base = alt.Chart(data).encode(
+        y=alt.Y(
+            "label:N",
+            sort=totals["label"].to_list(),
+            axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=170, labelPadding=6),
+        ),
+    )
+    bars = base.mark_bar(height={"band": 0.68}).encode(
+        x=alt.X(
+            "cost:Q",
+            stack="zero",
+            axis=None,
+            scale=alt.Scale(domain=[start, start + width * 1.3], nice=False),
+        ),
+        order="place_of_part:Q",
+        color=alt.Color(
+            "part:N",
+            scale=alt.Scale(
+                domain=[names[code] for code in codes],
+                range=[ALLOCATION_COLOUR[code] for code in codes],
+            ),
+            legend=alt.Legend(title=None, orient="top", labelLimit=260, columns=2),
+        ),
+        tooltip=tooltip,
+    )
+    sums = (
+        alt.Chart(data.select("label", "end", "sum").unique(maintain_order=True))
+        .mark_text(align="left", dx=6, fontSize=12, color="#3b4a48")
+        .encode(y=alt.Y("label:N", sort=totals["label"].to_list()), x=alt.X("end:Q"), text="sum:N")
+    )
+    return localised((bars + sums).properties(height=70 + 26 * totals.height), fmt)

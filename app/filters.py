@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 import streamlit as st
 
 from app import queries, state
 from app.i18n import Language, translate
-from app.marts import DIMENSIONS, Filters
+from app.marts import BILL_DIMENSIONS, DIMENSIONS, Filters
 
 ALL = Filters(datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("3000-01-01"))
 SHARED = ("team", "project", "model", "region")
@@ -30,11 +31,18 @@ def texts(language: Language) -> Callable[..., str]:
 
 
 def choose(everything: state.Context, page: str) -> Choice:
-    """Draws the shared filters. The page of one run has none: it shows that run."""
+    """Draws the shared filters. The page of one run has none: it shows that run. The bill has its
+    own: it comes by the month, and what is on no run has no model."""
     bounds = everything.ask(queries.bounds).row(0, named=True)
     if page == "run":
         return Choice(ALL, bounds["runs"] > 0)
     st.sidebar.subheader(everything.text("filter.title"))
+    if page == "bill":
+        of_bill: dict[str, Any] = {
+            name: choose_dimension(everything, st.sidebar, name, queries.bill_options)
+            for name in BILL_DIMENSIONS
+        }
+        return Choice(replace(ALL, **of_bill), bounds["runs"] > 0)
     from_utc, to_utc = state.choose_period(
         everything.language,
         bounds["first_at_utc"],
@@ -48,11 +56,14 @@ def choose(everything: state.Context, page: str) -> Choice:
 
 
 def choose_dimension(
-    context: state.Context, container: st.delta_generator.DeltaGenerator, dimension: str
+    context: state.Context,
+    container: st.delta_generator.DeltaGenerator,
+    dimension: str,
+    options: Callable[..., pl.DataFrame] = queries.options,
 ) -> tuple[str, ...]:
     """One multi-choice filter over the values the snapshot holds, most frequent first."""
-    assert dimension in DIMENSIONS  # noqa: S101
-    known = context.ask(queries.options, filters=ALL)
+    assert dimension in (*DIMENSIONS, *BILL_DIMENSIONS)  # noqa: S101
+    known = context.ask(options, filters=ALL)
     values = known.filter(known["dimension"] == dimension)["value"].to_list()
     family = _FAMILIES.get(dimension, "")
     return state.choose_many(

@@ -113,7 +113,9 @@ class Formatter:
         symbol = _SYMBOLS.get(unit)
         if self.language == "fr":
             return f"{text}{NO_BREAK_SPACE}{symbol or unit}"
-        return f"{symbol}{text}" if symbol else f"{text}{NO_BREAK_SPACE}{unit}"
+        if not symbol:
+            return f"{text}{NO_BREAK_SPACE}{unit}"
+        return f"−{symbol}{text[1:]}" if amount < 0 else f"{symbol}{text}"
 
     def duration(self, seconds: float | None, reason: str | None = None) -> str:
         """The two largest parts: '3 d 4 h', '2 h 05 min', '42 s'."""
@@ -165,6 +167,12 @@ class Formatter:
         month = _MONTHS[self.language][value.month - 1]
         text = f"{value.day}{NO_BREAK_SPACE}{month}"
         return f"{text}{NO_BREAK_SPACE}{value.year}" if with_year else text
+
+    def month(self, value: date | None) -> str:
+        """'Nov 2026'."""
+        if value is None:
+            return self.unknown()
+        return f"{_MONTHS[self.language][value.month - 1]}{NO_BREAK_SPACE}{value.year}"
 
     def instant(self, value: datetime | None) -> str:
         """'22 Nov 2026 14:05 UTC'."""

@@ -11,6 +11,7 @@ ENGLISH = {
     "nav.overview": "Overview",
     "nav.runs": "Runs",
     "nav.run": "One run",
+    "nav.bill": "The bill",
     "nav.anomalies": "Anomalies",
     "nav.data_quality": "Data quality",
     "to": "to",
@@ -59,6 +60,9 @@ ENGLISH = {
     "filter.project": "Project",
     "filter.model": "Model",
     "filter.region": "Region",
+    "filter.provider": "Provider",
+    "filter.account": "Account",
+    "filter.service": "Service",
     "filter.owner": "Owner",
     "filter.status": "Status",
     "filter.method": "Energy method",
@@ -137,6 +141,9 @@ ENGLISH = {
     "overview.missing.cost": "without cost",
     "overview.missing.embodied": "without manufacture",
     "overview.missing.water": "without water",
+    "overview.bill": "Of the **{cost}** that was billed for these days, **{share}** "
+    "({unallocated}) is machine learning on no run.",
+    "overview.bill.open": "Where it goes, and what fixes it",
     # columns
     "column.run": "Run",
     "column.job": "Job",
@@ -200,6 +207,12 @@ ENGLISH = {
     "column.rows": "Rows",
     "column.hour": "Hour (UTC)",
     "column.attempt": "Attempt",
+    "column.resource": "Resource",
+    "column.account": "Account",
+    "column.service": "Service",
+    "column.fix": "What fixes it",
+    "column.last_used": "Last used",
+    "column.unallocated": "On no run ({currency})",
     "column.wasted": "Wasted",
     "yes": "yes",
     "no": "no",
@@ -223,6 +236,87 @@ ENGLISH = {
     "currency, or beyond the 2,000 largest.",
     "runs.scatter.empty": "No run here has both a cost and emissions, so there is nothing to "
     "compare. The page Data quality says what is missing.",
+    # the bill
+    "bill.title": "What did the bill pay for, and for whom?",
+    "bill.empty": "No bill has been read yet. Switch on a source of bills in `observatory.toml` "
+    "(`observatory sources` lists them) and run `observatory refresh`.",
+    "bill.nothing": "No line of the bill matches these filters. Remove a filter.",
+    "bill.month": "Billing month",
+    "bill.month.all": "All months",
+    "bill.basis": "Cost",
+    "bill.basis.effective": "Effective cost",
+    "bill.basis.billed": "Billed cost",
+    "bill.basis.help": "Effective: commitments spread over what they covered, discounts in. "
+    "Billed: as it is on the invoice.",
+    "bill.currency": "Currency",
+    "bill.currency.help": "Money is never added across currencies, nor are the energy and "
+    "emissions shown beside it.",
+    "bill.sentence": "{month} · the bill came to **{cost}** ({basis}), with usage until {day}:",
+    "bill.on.run": "on runs",
+    "bill.on.idle": "on idle machines",
+    "bill.on.unallocated": "machine learning on no run",
+    "bill.on.shared": "shared by all",
+    "bill.on.not_ml": "not machine learning",
+    "bill.of_bill": "of the bill",
+    "bill.sum": "The bill",
+    "bill.sum.help": "All lines, with taxes, credits and refunds. The five parts add up to it.",
+    "bill.run.help": "What runs claim: their own resources, their tags, their share of machines.",
+    "bill.idle.help": "Machines of runs in the hours when no run was on them.",
+    "bill.unallocated.help": "Services that machine learning uses, which no run claims.",
+    "bill.shared.help": "Taxes, support, credits, refunds, corrections and commitments that were "
+    "not used.",
+    "bill.not_ml.help": "Services that machine learning does not use.",
+    "bill.energy.help": "Facility energy of the lines that have a figure: {cost} of the bill.",
+    "bill.emissions.help": "Facility energy times the intensity of the grid, day by day.",
+    "bill.split": "Month by month",
+    "bill.split.caption": "The last six months, one bar per provider and month, each currency by "
+    "itself. Credits and refunds go to the left.",
+    "bill.unallocated": "On no run, and what fixes it",
+    "bill.unallocated.sentence": "**{cost}**, {share} of the bill, pays for machine learning that "
+    "no run claims. The costliest resources first:",
+    "bill.unallocated.none": "Nothing is on no run: all that machine learning may have used is "
+    "claimed by runs.",
+    "bill.unallocated.unlisted": "This snapshot does not list the resources behind it. "
+    "`observatory refresh` makes one that does.",
+    "bill.no_resource": "no resource named",
+    "bill.download": "Download all {count} as CSV",
+    "bill.fix.choose": "What fixes it",
+    "bill.fix.all": "All",
+    "bill.fix.short.add_run_or_job_tag": "add a tag",
+    "bill.fix.short.run_tag_names_no_known_run": "correct the run tag",
+    "bill.fix.short.job_tag_names_no_known_job": "correct the job tag",
+    "bill.fix.short.no_run_at_the_time": "stop it when idle",
+    "bill.fix.short.report_host": "report the machine",
+    "bill.fix.short.export_names_no_resource": "export resource ids",
+    "bill.fix.add_run_or_job_tag": "No tag names its run or job: add one of the keys of "
+    "[attribution] run_tags or job_tags, and activate the key for cost allocation.",
+    "bill.fix.run_tag_names_no_known_run": "Its tag names the run “{value}”, which no job log "
+    "knows: correct the tag, or land the log that has this run.",
+    "bill.fix.job_tag_names_no_known_job": "Its tag names the job “{value}”, which no job log "
+    "knows: correct the tag, or land the log that has this job.",
+    "bill.fix.no_run_at_the_time": "Runs used it, but not in these hours: stop it when no job "
+    "runs, or land the logs of what ran then.",
+    "bill.fix.report_host": "No tag names its run, and runs of the same region and month do not "
+    "say on which machine they were: report resource_id in the job log, or tag the machine.",
+    "bill.fix.export_names_no_resource": "The bill names no resource and no tag here: turn on "
+    "resource ids in the export, and tag what they belong to.",
+    "bill.fix.team": "It has no team tag either.",
+    "bill.by": "By service, account, team …",
+    "bill.by.label": "By",
+    "bill.by.allocation": "Whose it is",
+    "bill.by.provider": "Provider",
+    "bill.by.account": "Account",
+    "bill.by.service": "Service",
+    "bill.by.team": "Team",
+    "bill.by.project": "Project",
+    "bill.by.region": "Region",
+    "bill.mix.without": "no energy for {share} of the cost",
+    "bill.coverage": "What is known of the lines",
+    "bill.coverage.sentence": "{classed_cost} of the cost ({classed_lines} of the lines) has a "
+    "class; {energy_cost} ({energy_lines}) has energy, and {reason_cost} ({reason_lines}) a stated "
+    "reason why it has none.",
+    "bill.gaps": "The costliest lines without energy",
+    "bill.gaps.none": "Every line has energy.",
     # one run
     "run.title": "One run",
     "run.id": "Run id",
@@ -429,6 +523,11 @@ ENGLISH = {
     "rung.product_footprint": "product footprint",
     "rung.component_model": "component model",
     "rung.gpu_default": "default for any GPU",
+    "allocation.run": "On runs",
+    "allocation.idle": "Idle machines",
+    "allocation.unallocated": "On no run",
+    "allocation.shared": "Shared",
+    "allocation.not_ml": "Not machine learning",
     "part.server": "Server",
     "part.accelerator": "Accelerators",
     "short.measured": "measured",
@@ -468,6 +567,7 @@ FRENCH = {
     "nav.overview": "Vue d’ensemble",
     "nav.runs": "Exécutions",
     "nav.run": "Une exécution",
+    "nav.bill": "La facture",
     "nav.anomalies": "Anomalies",
     "nav.data_quality": "Qualité des données",
     "to": "à",
@@ -515,6 +615,9 @@ FRENCH = {
     "filter.project": "Projet",
     "filter.model": "Modèle",
     "filter.region": "Région",
+    "filter.provider": "Fournisseur",
+    "filter.account": "Compte",
+    "filter.service": "Service",
     "filter.owner": "Responsable",
     "filter.status": "Statut",
     "filter.method": "Méthode d’énergie",
@@ -597,6 +700,9 @@ FRENCH = {
     "overview.missing.cost": "sans coût",
     "overview.missing.embodied": "sans fabrication",
     "overview.missing.water": "sans eau",
+    "overview.bill": "Des **{cost}** facturés pour ces jours, **{share}** ({unallocated}) sont de "
+    "l’apprentissage automatique sans exécution.",
+    "overview.bill.open": "Où va cet argent, et comment y remédier",
     "column.run": "Exécution",
     "column.job": "Tâche",
     "column.model": "Modèle",
@@ -659,6 +765,12 @@ FRENCH = {
     "column.rows": "Lignes",
     "column.hour": "Heure (UTC)",
     "column.attempt": "Tentative",
+    "column.resource": "Ressource",
+    "column.account": "Compte",
+    "column.service": "Service",
+    "column.fix": "Remède",
+    "column.last_used": "Dernier usage",
+    "column.unallocated": "Sans exécution ({currency})",
     "column.wasted": "Perdue",
     "yes": "oui",
     "no": "non",
@@ -681,6 +793,93 @@ FRENCH = {
     "une autre devise, ou au-delà des 2 000 plus grandes.",
     "runs.scatter.empty": "Aucune exécution n’a ici à la fois un coût et des émissions : rien à "
     "comparer. La page Qualité des données dit ce qui manque.",
+    # the bill
+    "bill.title": "Que paie la facture, et pour qui ?",
+    "bill.empty": "Aucune facture n’a encore été lue. Activez une source de factures dans "
+    "`observatory.toml` (`observatory sources` les liste), puis lancez `observatory refresh`.",
+    "bill.nothing": "Aucune ligne de la facture ne correspond à ces filtres. Retirez un filtre.",
+    "bill.month": "Mois de facturation",
+    "bill.month.all": "Tous les mois",
+    "bill.basis": "Coût",
+    "bill.basis.effective": "Coût effectif",
+    "bill.basis.billed": "Coût facturé",
+    "bill.basis.help": "Effectif : engagements répartis sur ce qu’ils ont couvert, remises "
+    "comprises. Facturé : tel que sur la facture.",
+    "bill.currency": "Devise",
+    "bill.currency.help": "Les montants ne s’additionnent jamais d’une devise à l’autre, ni "
+    "l’énergie et les émissions affichées à côté.",
+    "bill.sentence": "{month} · la facture s’élève à **{cost}** ({basis}), usage jusqu’au {day} :",
+    "bill.on.run": "sur des exécutions",
+    "bill.on.idle": "sur des machines au repos",
+    "bill.on.unallocated": "d’apprentissage automatique sans exécution",
+    "bill.on.shared": "partagés par tous",
+    "bill.on.not_ml": "hors apprentissage automatique",
+    "bill.of_bill": "de la facture",
+    "bill.sum": "La facture",
+    "bill.sum.help": "Toutes les lignes, avec taxes, avoirs et remboursements. Les cinq parts en "
+    "font la somme.",
+    "bill.run.help": "Ce que des exécutions revendiquent : leurs ressources, leurs étiquettes, "
+    "leur part de machines.",
+    "bill.idle.help": "Machines d’exécutions, aux heures où aucune exécution n’y était.",
+    "bill.unallocated.help": "Services utiles à l’apprentissage automatique, qu’aucune exécution "
+    "ne revendique.",
+    "bill.shared.help": "Taxes, support, avoirs, remboursements, corrections et engagements non "
+    "utilisés.",
+    "bill.not_ml.help": "Services que l’apprentissage automatique n’utilise pas.",
+    "bill.energy.help": "Énergie du site pour les lignes qui en ont une : {cost} de la facture.",
+    "bill.emissions.help": "Énergie du site multipliée par l’intensité du réseau, jour par jour.",
+    "bill.split": "Mois par mois",
+    "bill.split.caption": "Les six derniers mois, une barre par fournisseur et par mois, chaque "
+    "devise à part. Avoirs et remboursements vont vers la gauche.",
+    "bill.unallocated": "Sans exécution, et comment y remédier",
+    "bill.unallocated.sentence": "**{cost}**, soit {share} de la facture, paient de "
+    "l’apprentissage automatique qu’aucune exécution ne revendique. Les ressources les plus "
+    "chères d’abord :",
+    "bill.unallocated.none": "Rien n’est sans exécution : tout ce que l’apprentissage automatique "
+    "a pu utiliser est revendiqué.",
+    "bill.unallocated.unlisted": "Cette version ne liste pas les ressources concernées. "
+    "`observatory refresh` en publie une qui les liste.",
+    "bill.no_resource": "aucune ressource nommée",
+    "bill.download": "Tout télécharger en CSV ({count})",
+    "bill.fix.choose": "Remède",
+    "bill.fix.all": "Tous",
+    "bill.fix.short.add_run_or_job_tag": "étiqueter",
+    "bill.fix.short.run_tag_names_no_known_run": "corriger l’exécution",
+    "bill.fix.short.job_tag_names_no_known_job": "corriger le job",
+    "bill.fix.short.no_run_at_the_time": "arrêter au repos",
+    "bill.fix.short.report_host": "déclarer la machine",
+    "bill.fix.short.export_names_no_resource": "exporter les ressources",
+    "bill.fix.add_run_or_job_tag": "Aucune étiquette ne nomme son exécution ou son job : ajoutez "
+    "une des clés de [attribution] run_tags ou job_tags, et activez-la pour la répartition des "
+    "coûts.",
+    "bill.fix.run_tag_names_no_known_run": "Son étiquette nomme l’exécution « {value} », qu’aucun "
+    "journal ne connaît : corrigez l’étiquette, ou chargez le journal où elle figure.",
+    "bill.fix.job_tag_names_no_known_job": "Son étiquette nomme le job « {value} », qu’aucun "
+    "journal ne connaît : corrigez l’étiquette, ou chargez le journal où il figure.",
+    "bill.fix.no_run_at_the_time": "Des exécutions s’en sont servies, mais pas à ces heures : "
+    "arrêtez-la quand aucun job ne tourne, ou chargez les journaux de ce qui tournait.",
+    "bill.fix.report_host": "Aucune étiquette ne nomme son exécution, et des exécutions de la même "
+    "région et du même mois ne disent pas sur quelle machine elles étaient : déclarez resource_id "
+    "dans le journal, ou étiquetez la machine.",
+    "bill.fix.export_names_no_resource": "La facture ne nomme ici ni ressource ni étiquette : "
+    "activez les identifiants de ressources dans l’export, et étiquetez-les.",
+    "bill.fix.team": "Elle n’a pas non plus d’étiquette d’équipe.",
+    "bill.by": "Par service, compte, équipe …",
+    "bill.by.label": "Par",
+    "bill.by.allocation": "Pour qui",
+    "bill.by.provider": "Fournisseur",
+    "bill.by.account": "Compte",
+    "bill.by.service": "Service",
+    "bill.by.team": "Équipe",
+    "bill.by.project": "Projet",
+    "bill.by.region": "Région",
+    "bill.mix.without": "sans énergie pour {share} du coût",
+    "bill.coverage": "Ce que l’on sait des lignes",
+    "bill.coverage.sentence": "{classed_cost} du coût ({classed_lines} des lignes) ont une classe "
+    "; {energy_cost} ({energy_lines}) ont une énergie, et {reason_cost} ({reason_lines}) une "
+    "raison dite de ne pas en avoir.",
+    "bill.gaps": "Les lignes les plus chères sans énergie",
+    "bill.gaps.none": "Toutes les lignes ont une énergie.",
     "run.title": "Une exécution",
     "run.id": "Identifiant",
     "run.id.placeholder": "par exemple train-2026-11-02-a",
@@ -888,6 +1087,11 @@ FRENCH = {
     "rung.product_footprint": "empreinte du produit",
     "rung.component_model": "modèle par composants",
     "rung.gpu_default": "valeur par défaut d’un GPU",
+    "allocation.run": "Sur des exécutions",
+    "allocation.idle": "Machines au repos",
+    "allocation.unallocated": "Sans exécution",
+    "allocation.shared": "Partagé",
+    "allocation.not_ml": "Hors apprentissage",
     "part.server": "Serveur",
     "part.accelerator": "Accélérateurs",
     "short.measured": "mesure",

@@ -83,6 +83,20 @@ MARTS: dict[str, dict[str, str]] = {
             usage_date date, provider varchar, region varchar, host_id varchar, allocation varchar,
             it_energy_kwh double, facility_energy_kwh double, emissions_location_g_co2e double,
             idle_policy varchar, missing_reason varchar""",
+        "fct_billing_daily": """
+            usage_date date, provider varchar, billing_account_id varchar,
+            sub_account_id varchar, service_name varchar, region varchar,
+            charge_category varchar, allocation varchar, x_energy_kwh double,
+            x_emissions_location_g_co2e double, effective_cost double, billed_cost double,
+            cost_currency varchar, energy_method varchar, missing_reason varchar,
+            resource_class varchar, billing_period_date date, line_rows bigint,
+            team varchar, project varchar""",
+        "fct_unallocated_resources": """
+            billing_period_date date, provider varchar, sub_account_id varchar,
+            service_name varchar, region varchar, resource_id varchar, resource_name varchar,
+            run_tag varchar, job_tag varchar, team varchar, project varchar, fix_code varchar,
+            effective_cost double, billed_cost double, cost_currency varchar,
+            last_used_on date, line_rows bigint""",
         "fct_anomalies": """
             anomaly_id varchar, run_id varchar, job_name varchar, owner varchar, metric varchar,
             value double, baseline_value double, baseline_run_id varchar, ratio double,
@@ -106,6 +120,8 @@ MARTS: dict[str, dict[str, str]] = {
 
 # Every list filter: the name in the URL and of the DuckDB variable.
 DIMENSIONS = ("team", "project", "model", "region", "owner", "status", "method")
+# Those of the bill; what has the same name is the same filter.
+BILL_DIMENSIONS = ("provider", "account", "service", "team", "project", "region")
 
 
 @dataclass(frozen=True)
@@ -124,16 +140,20 @@ class Filters:
     owner: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
     method: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
     text: str = ""
 
     def list_of(self, dimension: str) -> tuple[str, ...]:
-        """The chosen values of one of DIMENSIONS."""
+        """The chosen values of one of DIMENSIONS or BILL_DIMENSIONS."""
         values: tuple[str, ...] = getattr(self, dimension)
         return values
 
 
 # The runs of the chosen period, and of the period of the same length just before it. A run belongs
-# to the period it started in (or ended in, where the start is unknown).
+# to the period it started in (or ended in, where the start is unknown). And the chosen lines of the
+# bill, of every month.
 _FILTERED_VIEWS = (
     """
     create view chosen_runs as
@@ -190,6 +210,41 @@ _FILTERED_VIEWS = (
         and at_utc
         >= getvariable('from_utc') - (getvariable('to_utc') - getvariable('from_utc'))
     """,
+    *(
+        f"""
+        create view {view} as
+        select * from {mart}
+        where
+            (
+                len(getvariable('provider')) = 0
+                or list_contains(getvariable('provider'), coalesce(provider, ''))
+            )
+            and (
+                len(getvariable('account')) = 0
+                or list_contains(getvariable('account'), coalesce(sub_account_id, ''))
+            )
+            and (
+                len(getvariable('service')) = 0
+                or list_contains(getvariable('service'), coalesce(service_name, ''))
+            )
+            and (
+                len(getvariable('team')) = 0
+                or list_contains(getvariable('team'), coalesce(team, ''))
+            )
+            and (
+                len(getvariable('project')) = 0
+                or list_contains(getvariable('project'), coalesce(project, ''))
+            )
+            and (
+                len(getvariable('region')) = 0
+                or list_contains(getvariable('region'), coalesce(region, ''))
+            )
+        """  # noqa: S608  (constants of this file)
+        for view, mart in (
+            ("bill", "fct_billing_daily"),
+            ("unallocated", "fct_unallocated_resources"),
+        )
+    ),
 )
 
 
@@ -218,7 +273,7 @@ def open_marts(folder: Path, filters: Filters | None = None) -> duckdb.DuckDBPyC
     if filters is not None:
         con.execute("set variable from_utc = $1::timestamp", [filters.from_utc])
         con.execute("set variable to_utc = $1::timestamp", [filters.to_utc])
-        for dimension in DIMENSIONS:
+        for dimension in dict.fromkeys((*DIMENSIONS, *BILL_DIMENSIONS)):
             con.execute(
                 f"set variable {dimension} = $1::varchar[]", [list(filters.list_of(dimension))]
             )

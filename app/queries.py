@@ -1,10 +1,12 @@
 """Every question the app asks, in SQL. No Streamlit here, and no typed value inside the text.
 
 Each function takes a connection from `app.marts.open_marts` and returns a polars frame. `runs`
-are the runs the filters chose; `previous_runs` those of the period of the same length just before.
+are the runs the filters chose; `previous_runs` those of the period of the same length just before;
+`bill` are the lines of the bill and `unallocated` the resources on no run that they chose.
 Units are in the names of the columns.
 """
 
+from datetime import date
 from typing import Any, Literal
 
 import duckdb
@@ -13,6 +15,8 @@ import polars as pl
 Connection = duckdb.DuckDBPyConnection
 Grain = Literal["day", "week", "month"]
 Dimension = Literal["team", "model_name", "region"]
+Basis = Literal["effective", "billed"]
+BillDimension = Literal["allocation", "provider", "account", "service", "team", "project", "region"]
 
 # A run that ended in one of these used its energy for nothing.
 WASTED = ["failed", "cancelled", "timeout", "out_of_memory", "preempted", "node_failure", "lost"]
@@ -757,6 +761,389 @@ def anomaly_counts(con: Connection) -> pl.DataFrame:
         join runs using (run_id)
         group by all
         order by all
+        """,
+    )
+
+
+# --- the bill ---
+
+
+# CTE: the lines of one billing month (all where it is null) and currency, at the cost asked for.
+_CHOSEN_LINES = """
+            chosen_lines as (
+                select
+                    *,
+                    case $basis when 'billed' then billed_cost else effective_cost end as cost,
+                    case $dimension
+                        when 'allocation' then allocation
+                        when 'provider' then provider
+                        when 'account' then sub_account_id
+                        when 'service' then service_name
+                        when 'team' then team
+                        when 'project' then project
+                        when 'region' then region
+                    end as name
+                from bill
+                where
+                    ($month::date is null or billing_period_date = $month::date)
+                    and cost_currency = $currency
+            )
+"""
+
+# CTE: the same of the resources on no run.
+_CHOSEN_RESOURCES = """
+            chosen_resources as (
+                select
+                    *,
+                    case $basis when 'billed' then billed_cost else effective_cost end as cost
+                from unallocated
+                where
+                    ($month::date is null or billing_period_date = $month::date)
+                    and cost_currency = $currency
+            )
+"""
+
+
+def bill_options(con: Connection) -> pl.DataFrame:
+    """What each filter of the bill can be. One row per dimension and value ('' = unknown), most
+    lines first. A dimension that no line knows has no row."""
+    return _ask(
+        con,
+        """
+        with
+            named as (
+                unpivot (
+                    select
+                        coalesce(provider, '') as provider,
+                        coalesce(sub_account_id, '') as account,
+                        coalesce(service_name, '') as service,
+                        coalesce(team, '') as team,
+                        coalesce(project, '') as project,
+                        coalesce(region, '') as region,
+                        line_rows
+                    from fct_billing_daily
+                )
+                on provider, account, service, team, project, region
+                into name dimension value value
+            ),
+
+            counted as (
+                select dimension, value, sum(line_rows)::bigint as lines from named group by all
+            )
+
+        select *
+        from counted
+        where dimension in (select dimension from counted where value <> '')
+        order by dimension, lines desc, value
+        """,
+    )
+
+
+def bill_months(con: Connection) -> pl.DataFrame:
+    """The billing months of the chosen lines, the newest first, with their last day of usage."""
+    return _ask(
+        con,
+        """
+        select
+            billing_period_date as month,
+            max(usage_date) as last_day,
+            sum(line_rows)::bigint as lines
+        from bill
+        where billing_period_date is not null
+        group by all
+        order by month desc
+        """,
+    )
+
+
+def bill_currencies(con: Connection, month: date | None) -> pl.DataFrame:
+    """The currencies of a billing month (null: of all), that of most lines first."""
+    return _ask(
+        con,
+        """
+        select cost_currency, sum(effective_cost) as effective_cost, sum(line_rows)::bigint as lines
+        from bill
+        where $month::date is null or billing_period_date = $month::date
+        group by all
+        order by lines desc, cost_currency
+        """,
+        month=month,
+    )
+
+
+def bill_split(con: Connection, basis: Basis, months: int = 6) -> pl.DataFrame:
+    """Cost by whom it belongs to, of the latest months. One row per currency, provider, month and
+    allocation: money is never added across currencies."""
+    return _ask(
+        con,
+        """
+        with
+            latest as (
+                select distinct billing_period_date
+                from bill
+                where billing_period_date is not null
+                order by billing_period_date desc
+                limit $months
+            )
+
+        select
+            cost_currency,
+            provider,
+            billing_period_date as month,
+            allocation,
+            sum(case $basis when 'billed' then billed_cost else effective_cost end) as cost,
+            sum(x_energy_kwh) as energy_kwh,
+            sum(x_emissions_location_g_co2e) as emissions_g_co2e
+        from bill
+        join latest using (billing_period_date)
+        group by all
+        order by cost_currency, provider, month, allocation
+        """,
+        basis=basis,
+        months=months,
+    )
+
+
+def bill_by(
+    con: Connection,
+    basis: Basis,
+    month: date | None,
+    currency: str,
+    dimension: BillDimension,
+    limit: int = 1000,
+) -> pl.DataFrame:
+    """The bill by one dimension, the largest cost first, with its share of the whole, what of it is
+    on no run, and `methods`: how its energy is known (method, kWh, cost), the largest first."""
+    return _ask(
+        con,
+        f"""
+        with
+            {_CHOSEN_LINES},
+
+            methods_summed as (
+                select name, energy_method, sum(x_energy_kwh) as energy_kwh, sum(cost) as cost
+                from chosen_lines
+                group by all
+            ),
+
+            mixes as (
+                select
+                    name,
+                    list(
+                        struct_pack(
+                            energy_method := energy_method, energy_kwh := energy_kwh, cost := cost
+                        )
+                        order by energy_kwh desc nulls last, cost desc, energy_method
+                    ) as methods
+                from methods_summed
+                group by name
+            ),
+
+            summed as (
+                select
+                    name,
+                    sum(cost) as cost,
+                    coalesce(sum(cost) filter (where allocation = 'unallocated'), 0)
+                    as unallocated_cost,
+                    sum(x_energy_kwh) as energy_kwh,
+                    sum(x_emissions_location_g_co2e) as emissions_g_co2e,
+                    sum(line_rows)::bigint as lines
+                from chosen_lines
+                group by name
+            )
+
+        select
+            summed.*, cost / nullif(sum(cost) over (), 0) as cost_ratio, mixes.methods
+        from summed
+        join mixes on summed.name is not distinct from mixes.name
+        order by cost desc nulls last, summed.name
+        limit $limit
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+        dimension=dimension,
+        limit=limit,
+    )
+
+
+def bill_by_split(
+    con: Connection,
+    basis: Basis,
+    month: date | None,
+    currency: str,
+    dimension: BillDimension,
+    limit: int = 10,
+) -> pl.DataFrame:
+    """The largest of one dimension by allocation; the tail is one name, null and is_other. One row
+    per place and allocation."""
+    return _ask(
+        con,
+        f"""
+        with
+            {_CHOSEN_LINES},
+
+            names_ranked as (
+                select
+                    name, row_number() over (order by sum(cost) desc nulls last, name) as place
+                from chosen_lines
+                group by name
+            )
+
+        select
+            least(place, $limit + 1) as place,
+            case when place <= $limit then chosen_lines.name end as name,
+            place > $limit as is_other,
+            allocation,
+            sum(cost) as cost,
+            sum(x_energy_kwh) as energy_kwh,
+            sum(x_emissions_location_g_co2e) as emissions_g_co2e
+        from chosen_lines
+        join names_ranked on chosen_lines.name is not distinct from names_ranked.name
+        group by all
+        order by place, allocation
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+        dimension=dimension,
+        limit=limit,
+    )
+
+
+def bill_fixes(con: Connection, basis: Basis, month: date | None, currency: str) -> pl.DataFrame:
+    """What would put money on runs. One row per fix, the largest cost first."""
+    return _ask(
+        con,
+        f"""
+        with {_CHOSEN_RESOURCES}
+
+        select
+            fix_code,
+            sum(cost) as cost,
+            count(distinct (provider, sub_account_id, service_name, region, resource_id))
+            as resources
+        from chosen_resources
+        group by fix_code
+        order by cost desc nulls last, fix_code
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+    )
+
+
+def bill_unallocated(
+    con: Connection,
+    basis: Basis,
+    month: date | None,
+    currency: str,
+    fix_code: str = "",
+    limit: int = 25,
+) -> pl.DataFrame:
+    """The costliest resources on no run, with what their tags say and what would fix it ('': any
+    fix). One row per resource, tags and fix."""
+    return _ask(
+        con,
+        f"""
+        with {_CHOSEN_RESOURCES}
+
+        select
+            provider, sub_account_id, service_name, region, resource_id,
+            max(resource_name) as resource_name, run_tag, job_tag, team, project, fix_code,
+            sum(cost) as cost, cost_currency, max(last_used_on) as last_used_on
+        from chosen_resources
+        where $fix_code = '' or fix_code = $fix_code
+        group by all
+        order by
+            cost desc nulls last, provider, sub_account_id, service_name, region, resource_id,
+            run_tag, job_tag, team, project, fix_code
+        limit $limit
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+        fix_code=fix_code,
+        limit=limit,
+    )
+
+
+def bill_coverage(con: Connection, basis: Basis, month: date | None, currency: str) -> pl.DataFrame:
+    """How much of the bill has a class, energy, or a stated reason why not. One row."""
+    return _ask(
+        con,
+        f"""
+        with {_CHOSEN_LINES}
+
+        select
+            sum(cost) as cost,
+            sum(line_rows)::bigint as lines,
+            coalesce(sum(cost) filter (where x_energy_kwh is not null), 0) as energy_cost,
+            coalesce(
+                sum(cost) filter (where x_energy_kwh is null and missing_reason is not null), 0
+            ) as reason_cost,
+            coalesce(sum(cost) filter (where missing_reason = 'no_rule'), 0) as classless_cost,
+            coalesce(sum(line_rows) filter (where x_energy_kwh is not null), 0)::bigint
+            as energy_lines,
+            coalesce(
+                sum(line_rows) filter (where x_energy_kwh is null and missing_reason is not null),
+                0
+            )::bigint as reason_lines,
+            coalesce(sum(line_rows) filter (where missing_reason = 'no_rule'), 0)::bigint
+            as classless_lines
+        from chosen_lines
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+        dimension="allocation",
+    )
+
+
+def bill_gaps(
+    con: Connection, basis: Basis, month: date | None, currency: str, limit: int = 12
+) -> pl.DataFrame:
+    """What of the bill has no energy, and why. One row per reason and service, the costliest
+    first."""
+    return _ask(
+        con,
+        f"""
+        with {_CHOSEN_LINES}
+
+        select
+            missing_reason,
+            provider,
+            service_name,
+            sum(cost) as cost,
+            sum(line_rows)::bigint as lines
+        from chosen_lines
+        where x_energy_kwh is null
+        group by all
+        order by cost desc nulls last, missing_reason, provider, service_name
+        limit $limit
+        """,  # noqa: S608  (constants of this file)
+        basis=basis,
+        month=month,
+        currency=currency,
+        dimension="allocation",
+        limit=limit,
+    )
+
+
+def bill_of_period(con: Connection) -> pl.DataFrame:
+    """What the chosen days were billed, and what of it is on no run. One row per currency."""
+    return _ask(
+        con,
+        """
+        select
+            cost_currency,
+            sum(effective_cost) as effective_cost,
+            coalesce(sum(effective_cost) filter (where allocation = 'unallocated'), 0)
+            as unallocated_cost
+        from bill
+        where usage_date >= getvariable('from_utc')::date and usage_date < getvariable('to_utc')
+        group by cost_currency
+        order by effective_cost desc
         """,
     )
 

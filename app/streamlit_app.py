@@ -26,6 +26,7 @@ VIEWS = {
     "overview": ":material/monitoring:",
     "runs": ":material/list:",
     "run": ":material/search_insights:",
+    "bill": ":material/receipt_long:",
     "anomalies": ":material/notifications:",
     "data_quality": ":material/fact_check:",
 }

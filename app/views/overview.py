@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 import streamlit as st
 
-from app import charts, queries, state, ui
+from app import billed, charts, queries, state, ui
 
 context = state.context()
 fmt, filters = context.format, context.filters
@@ -45,6 +45,7 @@ st.caption(
     )
 )
 ui.idle_line(context)
+billed.overview_line(context)
 
 days = (filters.to_utc - filters.from_utc).days
 grain: queries.Grain = "day" if days <= 100 else "week" if days <= 800 else "month"

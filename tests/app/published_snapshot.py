@@ -87,6 +87,21 @@ CONTRACT: dict[str, str] = {
         it_energy_kwh double, facility_energy_kwh double, emissions_location_g_co2e double,
         host_type varchar, idle_policy varchar, factor_resolution varchar,
         missing_reason varchar""",
+    "fct_billing_daily": """
+        usage_date date, provider varchar, billing_account_id varchar, sub_account_id varchar,
+        service_name varchar, service_category varchar, region varchar, charge_category varchar,
+        allocation varchar, x_energy_kwh double, x_emissions_location_g_co2e double,
+        x_emissions_market_g_co2e double, x_emissions_embodied_g_co2e double,
+        effective_cost double, billed_cost double, list_cost double, cost_currency varchar,
+        energy_method varchar, missing_reason varchar, resource_class varchar,
+        instance_type varchar, factor_resolution varchar, billing_period_date date,
+        missing_embodied_reason varchar, is_energy_imputed boolean, line_rows bigint,
+        team varchar, project varchar""",
+    "fct_unallocated_resources": """
+        billing_period_date date, provider varchar, sub_account_id varchar, service_name varchar,
+        region varchar, resource_id varchar, resource_name varchar, run_tag varchar,
+        job_tag varchar, team varchar, project varchar, fix_code varchar, effective_cost double,
+        billed_cost double, cost_currency varchar, last_used_on date, line_rows bigint""",
     "fct_anomalies": """
         anomaly_id varchar, run_id varchar, job_name varchar, owner varchar, metric varchar,
         value double, baseline_value double, baseline_run_id varchar, ratio double,
@@ -152,6 +167,51 @@ def _write_mart(folder: Path, mart: str, rows: list[Row]) -> int:
     con.execute(f"copy mart to '{folder / mart}.parquet' (format parquet)")
     con.close()
     return len(rows)
+
+
+def a_line(day: datetime, allocation: str, cost: float, **values: Any) -> Row:
+    """Lines of the bill of one day; `values` override."""
+    kwh = values.pop("kwh", None)
+    line: Row = {
+        "usage_date": day.date(),
+        "billing_period_date": day.date().replace(day=1),
+        "provider": "aws",
+        "billing_account_id": "100",
+        "sub_account_id": "111",
+        "service_name": "Amazon EC2",
+        "region": "eu-west-3",
+        "charge_category": "Usage",
+        "allocation": allocation,
+        "effective_cost": cost,
+        "billed_cost": cost,
+        "cost_currency": "EUR",
+        "x_energy_kwh": kwh,
+        "x_emissions_location_g_co2e": None if kwh is None else kwh * 50,
+        "energy_method": "missing" if kwh is None else "allocation",
+        "missing_reason": "no_energy_use" if kwh is None else None,
+        "resource_class": "other" if kwh is None else "compute",
+        "line_rows": 1,
+    }
+    return line | values
+
+
+def a_resource(month: datetime, resource: str | None, cost: float, fix: str, **values: Any) -> Row:
+    """A resource of the bill on no run; `values` override."""
+    found: Row = {
+        "billing_period_date": month.date(),
+        "provider": "aws",
+        "sub_account_id": "111",
+        "service_name": "Amazon EC2",
+        "region": "eu-west-3",
+        "resource_id": resource,
+        "fix_code": fix,
+        "effective_cost": cost,
+        "billed_cost": cost,
+        "cost_currency": "EUR",
+        "last_used_on": month.date().replace(day=20),
+        "line_rows": 1,
+    }
+    return found | values
 
 
 def a_run(run_id: str, start: datetime, **values: Any) -> Row:
@@ -399,6 +459,33 @@ SMALL: dict[str, list[Row]] = {
          "metric": "facility_energy_kwh", "value": 6.0, "threshold": 3.0,
          "status": "not_enough_history"},
     ],
+    "fct_billing_daily": [
+        a_line(datetime(2026, 10, 5), "run", 40.0, kwh=8.0, team="vision"),
+        a_line(datetime(2026, 10, 6), "unallocated", 10.0, kwh=2.0),
+        a_line(datetime(2026, 11, 20), "run", 100.0, kwh=20.0, team="vision", billed_cost=90.0),
+        a_line(datetime(2026, 11, 20), "idle", 10.0, kwh=2.0, team="vision"),
+        a_line(datetime(2026, 11, 20), "unallocated", 60.0, kwh=10.0, line_rows=3),
+        a_line(datetime(2026, 11, 21), "unallocated", 20.0, kwh=5.0, energy_method="spend",
+               provider="gcp", sub_account_id="p-1", service_name="Vertex AI", region=None,
+               team="text"),
+        a_line(datetime(2026, 11, 21), "not_ml", 30.0, service_name="Amazon SQS",
+               missing_reason="no_rule"),
+        a_line(datetime(2026, 11, 1), "shared", -20.0, service_name="Tax", billed_cost=15.0,
+               charge_category="Credit"),
+        a_line(datetime(2026, 11, 21), "unallocated", 7.0, kwh=1.0, provider="azure",
+               sub_account_id="s-1", service_name="Virtual Machines", cost_currency="USD"),
+    ],
+    "fct_unallocated_resources": [
+        a_resource(datetime(2026, 11, 1), "arn:aws:ec2:eu-west-3:111:instance/i-0a", 45.0,
+                   "add_run_or_job_tag", last_used_on=datetime(2026, 11, 21).date()),
+        a_resource(datetime(2026, 11, 1), "i-0b", 15.0, "run_tag_names_no_known_run",
+                   run_tag="train-[9]", team="vision"),
+        a_resource(datetime(2026, 11, 1), "jobs/7", 20.0, "no_run_at_the_time", provider="gcp",
+                   sub_account_id="p-1", service_name="Vertex AI", region=None, team="text"),
+        a_resource(datetime(2026, 11, 1), None, 7.0, "export_names_no_resource", provider="azure",
+                   sub_account_id="s-1", service_name="Virtual Machines", cost_currency="USD"),
+        a_resource(datetime(2026, 10, 1), "i-0b", 10.0, "a_code_of_later"),
+    ],
     "fct_restatements": [
         {"month": datetime(2026, 10, 1).date(), "metric": metric, "before": before,
          "after": after, "change": after - (before or 0), "unit": unit, "cause": cause,
@@ -447,7 +534,16 @@ NULLS: dict[str, list[Row]] = {
         {"anomaly_id": "x", "run_id": "n1", "metric": "duration_s", "status": "anomaly"}
     ],
     "fct_data_quality": [{"day": datetime(2026, 11, 20).date(), "source": "slurm"}],
-}
+    "fct_billing_daily": [
+        {"usage_date": datetime(2026, 11, 20).date(), "effective_cost": 3.0, "line_rows": 1,
+         "billing_period_date": datetime(2026, 11, 1).date(), "cost_currency": "EUR",
+         "allocation": "unallocated"},
+    ],
+    "fct_unallocated_resources": [
+        {"billing_period_date": datetime(2026, 11, 1).date(), "cost_currency": "EUR",
+         "effective_cost": 3.0, "fix_code": "export_names_no_resource"},
+    ],
+}  # fmt: skip
 
 _JOBS = [
     # job, model, team, owner, provider, region, zone, g/kWh, instance, devices, kWh, hours, cost
@@ -545,7 +641,83 @@ def rich(days: int = 75) -> dict[str, list[Row]]:
         "fct_run_uncertainty": sigma,
         "fct_anomalies": _anomalies_of(runs),
         "fct_data_quality": quality,
-    }
+    } | _bill_of(last, days)
+
+
+# provider, account, service, region, team, allocation, cost a day, kWh a day, class
+_BILLED = [
+    ("aws", "210987654321", "Amazon EC2", "eu-west-3", "vision", "run", 94.0, 11.5),
+    ("aws", "210987654321", "Amazon EC2", "eu-west-3", "vision", "idle", 8.6, 1.1),
+    ("aws", "210987654321", "Amazon EC2", "eu-west-3", None, "unallocated", 31.0, 3.4),
+    ("aws", "310987654321", "Amazon SageMaker", "us-east-1", "text", "run", 152.0, 19.0),
+    ("aws", "310987654321", "Amazon SageMaker", "us-east-1", "text", "unallocated", 22.5, 2.4),
+    ("aws", "310987654321", "Amazon EKS", "us-east-1", "search", "unallocated", 12.0, 1.3),
+    ("aws", "210987654321", "Amazon S3", "eu-west-3", "vision", "not_ml", 6.0, 0.08),
+    ("aws", "210987654321", "AWS Support", None, None, "shared", 14.0, None),
+    ("aws", "210987654321", "AWS Credits", None, None, "shared", -11.0, None),
+    ("gcp", "supply-prod", "Compute Engine", "europe-west1", "supply", "run", 21.0, 2.6),
+    ("gcp", "supply-prod", "Vertex AI", "europe-west1", "supply", "unallocated", 16.0, 1.9),
+    ("gcp", "supply-prod", "BigQuery", "europe-west1", "supply", "not_ml", 9.0, None),
+    ("azure", "sub-lab", "Virtual Machines", "westeurope", "search", "run", 12.0, 1.4),
+    ("azure", "sub-lab", "Virtual Machines", "westeurope", None, "unallocated", 7.0, 0.8),
+]
+_LEFT = [
+    ("Amazon EC2", "arn:aws:ec2:eu-west-3:210987654321:instance/i-0f3c11d2a7", 0.7,
+     "add_run_or_job_tag", None),
+    ("Amazon EC2", "arn:aws:ec2:eu-west-3:210987654321:instance/i-09bb20c4e1", 0.3,
+     "run_tag_names_no_known_run", "train-shelf-20261131"),
+    ("Amazon SageMaker", "arn:aws:sagemaker:us-east-1:310987654321:endpoint/tiny-llm", 1.0,
+     "report_host", None),
+    ("Amazon EKS", "arn:aws:eks:us-east-1:310987654321:cluster/search/node-4", 1.0,
+     "no_run_at_the_time", None),
+    ("Vertex AI", "projects/supply-prod/trainingPipelines/88", 0.9,
+     "job_tag_names_no_known_job", "train-demand-v2"),
+    ("Vertex AI", None, 0.1, "export_names_no_resource", None),
+    ("Virtual Machines", "/subscriptions/sub-lab/virtualMachines/nc24", 1.0,
+     "add_run_or_job_tag", None),
+]  # fmt: skip
+
+
+def _bill_of(last: datetime, days: int) -> dict[str, list[Row]]:
+    """The bill of the season: three providers, two currencies, every allocation."""
+    lines: list[Row] = []
+    left: dict[tuple[str, datetime], float] = {}
+    for back in range(days, -1, -1):
+        day = last - timedelta(days=back)
+        wave = 1 + 0.2 * math.sin(back / 6)
+        for provider, account, service, region, team, allocation, cost, kwh in _BILLED:
+            spend = provider == "aws" and service == "Amazon EKS"
+            lines.append(a_line(
+                day, allocation, cost * wave, provider=provider, sub_account_id=account,
+                service_name=service, region=region, team=team, project=team and f"{team}-core",
+                billed_cost=cost * wave * (0.8 if allocation == "run" else 1.1),
+                cost_currency="USD" if provider == "azure" else "EUR", line_rows=24,
+                kwh=None if kwh is None else kwh * wave,
+                energy_method="missing" if kwh is None else "spend" if spend else "allocation",
+                missing_reason=None if kwh is not None else
+                "no_rule" if service == "BigQuery" else "no_energy_use",
+                charge_category="Credit" if cost < 0 else "Usage",
+            ))  # fmt: skip
+            if allocation == "unallocated":
+                key = (service, day.replace(day=1))
+                left[key] = left.get(key, 0.0) + cost * wave
+    of_service = {line["service_name"]: line for line in lines if line["allocation"] != "shared"}
+    resources = [
+        a_resource(
+            month, resource, cost * part, fix, **{
+                name: of_service[service][name]
+                for name in ("provider", "sub_account_id", "service_name", "region",
+                             "cost_currency")
+            },
+            team="search" if service == "Amazon EKS" else None,
+            run_tag=value if fix.startswith("run") else None,
+            job_tag=value if fix.startswith("job") else None,
+        )
+        for (service, month), cost in left.items()
+        for of, resource, part, fix, value in _LEFT
+        if of == service
+    ]  # fmt: skip
+    return {"fct_billing_daily": lines, "fct_unallocated_resources": resources}
 
 
 def _hours_of(run: Row) -> list[Row]:

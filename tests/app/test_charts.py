@@ -123,3 +123,39 @@ def test_every_chart_draws_nulls(snapshots: dict[str, Path], language: Any) -> N
         charts.run_hours(queries.run_hours(con, "n1"), fmt).to_dict()
         charts.job_history(queries.job_history(con, "n1"), fmt).to_dict()
         charts.rows_per_day(queries.quality_by_day(con), fmt).to_dict()
+
+
+@pytest.mark.parametrize("fmt", [EN, FR])
+def test_the_bars_of_the_bill_end_with_their_sum(
+    con: duckdb.DuckDBPyConnection, fmt: Formatter
+) -> None:
+    split = queries.bill_split(con, "effective").filter(pl.col("cost_currency") == "EUR")
+    rows = drawn(charts.bill_months(split, "EUR", fmt))
+    assert {row["label"] for row in rows} == {
+        f"aws · {fmt.month(datetime(2026, 10, 1))}", f"aws · {fmt.month(datetime(2026, 11, 1))}",
+        f"gcp · {fmt.month(datetime(2026, 11, 1))}",
+    }  # fmt: skip
+    label = f"aws · {fmt.month(datetime(2026, 11, 1))}"
+    november = [row for row in rows if row["label"] == label and "cost" in row]
+    assert {row["sum"] for row in november} == {fmt.money(180.0, "EUR")}
+    assert sum(row["cost"] for row in november) == pytest.approx(180.0)
+    # A credit begins left of zero; the sum stands at the end of what was paid.
+    assert {row["start"] for row in november} == {-20.0}
+    assert {row["end"] for row in november} == {200.0}
+
+
+def test_the_bars_of_a_dimension_say_how_their_energy_is_known(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    month = datetime(2026, 11, 1).date()
+    rows = queries.bill_by(con, "effective", month, "EUR", "provider")
+    bars = queries.bill_by_split(con, "effective", month, "EUR", "provider")
+    found = drawn(charts.bill_names(bars, rows, "provider", "EUR", EN))
+    mixes = {row["label"]: row["mix"] for row in found if "mix" in row}
+    # Of 180 euros 30 of no class and 20 of credits have no energy.
+    assert mixes == {"aws": "100% default use, no energy for 5.6% of the cost",
+                     "gcp": "100% the cost"}  # fmt: skip
+    allocations = queries.bill_by(con, "effective", month, "EUR", "allocation")
+    of_runs = queries.bill_by_split(con, "effective", month, "EUR", "allocation")
+    found = drawn(charts.bill_names(of_runs, allocations, "allocation", "EUR", FR))
+    assert {"Sur des exécutions", "Machines au repos"} <= {row["label"] for row in found}

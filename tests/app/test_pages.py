@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app.i18n import LANGUAGES, TEXTS
 
-PAGES = ["overview", "runs", "run", "anomalies", "data_quality"]
+PAGES = ["overview", "runs", "run", "bill", "anomalies", "data_quality"]
+EURO = {"en": "€45.00", "fr": "45,00 €"}
 UNKNOWN = {"en": "unknown", "fr": "inconnu"}
 
 
@@ -341,3 +342,94 @@ def test_the_versions_of_the_factors_may_be_a_list(open_page: Open, tmp_path: Pa
     app = open_page(folder, "data_quality", lang="en")
     assert not app.exception
     assert any("pue" in str(frame.value) for frame in app.dataframe)
+
+
+def test_the_bill_says_what_it_came_to_and_whose_it_is(open_page: Open) -> None:
+    app = open_page("small", "bill", lang="en")
+    said = written(app).replace("\u00a0", " ")
+    assert (
+        "Nov 2026 · the bill came to **€200.00** (effective cost), with usage until 21 Nov 2026: "
+        "50% on runs, 40% machine learning on no run, 15% not machine learning, "
+        "5% on idle machines, −10% shared by all." in said
+    )
+    tiles = {metric.label: metric.value for metric in app.metric}
+    assert tiles["The bill"] == "€200.00" and tiles["Shared"] == "−€20.00"
+    assert tiles["On no run"] == "€80.00" and tiles["Idle machines"] == "€10.00"
+
+
+def test_the_bill_as_invoiced_and_in_another_month_and_currency(open_page: Open) -> None:
+    billed = open_page("small", "bill", lang="en", basis="billed")
+    assert "**€225.00** (billed cost)" in written(billed)
+    october = written(open_page("small", "bill", lang="en", month="2026-10"))
+    assert "**€50.00**" in october and "a code of later" in october
+    dollars = written(open_page("small", "bill", lang="en", currency="USD"))
+    assert "**$7.00**".replace("$", "\\$") in dollars and "€" not in dollars
+    every = written(open_page("small", "bill", lang="en", month="all"))
+    assert "All months · the bill came to **€250.00**" in every
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_bill_names_what_is_on_no_run_and_what_fixes_it(open_page: Open, language: str) -> None:
+    app = open_page("small", "bill", lang=language)
+    said = written(app).replace("\u00a0", " ").replace("\\", "")
+    texts = TEXTS[language]
+    assert f"**i-0a** · Amazon EC2 · aws · 111 · eu-west-3: **{EURO[language]}**. " in said
+    add = texts["bill.fix.add_run_or_job_tag"]
+    assert f"{add} {texts['bill.fix.team']}" in said
+    known = texts["bill.fix.run_tag_names_no_known_run"].format(value="train-[9]")
+    # It has a team tag.
+    assert f"{known}\n" in said
+    narrowed = written(open_page("small", "bill", lang=language, fix="no_run_at_the_time"))
+    assert "jobs" not in narrowed and "**7**" in narrowed and "i\\-0a" not in narrowed
+
+
+def test_the_bill_by_team(open_page: Open) -> None:
+    app = open_page("small", "bill", lang="en", by="team")
+    table = next(frame.value for frame in app.dataframe if "unallocated_cost" in frame.value)
+    assert table["name"].to_list() == ["vision", "unknown", "text"]
+    assert table["cost_ratio"].to_list() == pytest.approx([0.55, 0.35, 0.1])
+    assert table["method"].to_list()[2] == "100% the cost"
+
+
+def test_a_filter_of_the_bill_narrows_it_and_one_that_matches_nothing_says_so(
+    open_page: Open,
+) -> None:
+    app = open_page("small", "bill", lang="en", provider="gcp")
+    assert "**€20.00**" in written(app)
+    assert app.query_params["provider"] == "gcp"
+    assert not app.exception
+    none = open_page("small", "bill", lang="en", team="gone")
+    assert TEXTS["en"]["bill.nothing"] in none.info[0].value
+
+
+def test_a_month_that_a_filter_takes_away_is_not_kept(open_page: Open) -> None:
+    app = open_page("small", "bill", lang="en", month="2026-10")
+    app.multiselect(key="provider:en").set_value(["gcp"]).run()
+    assert not app.exception, app.exception[0].message
+    assert "Nov\u00a02026 · the bill came to **€20.00**" in written(app)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_bill_and_an_older_snapshot_are_sentences(
+    open_page: Open, tmp_path: Path, language: str
+) -> None:
+    said = written(open_page("empty", "bill", lang=language))
+    assert TEXTS[language]["bill.empty"] in said
+    older = SMALL | {"fct_unallocated_resources": []}
+    said = written(open_page(write_snapshot(tmp_path / "p", older), "bill", lang=language))
+    assert TEXTS[language]["bill.unallocated.unlisted"] in said
+
+
+def test_a_bill_that_is_all_on_runs_says_so(open_page: Open, tmp_path: Path) -> None:
+    lines = [row for row in SMALL["fct_billing_daily"] if row["allocation"] != "unallocated"]
+    folder = write_snapshot(tmp_path / "published", {"fct_billing_daily": lines})
+    app = open_page(folder, "bill", lang="en")
+    assert app.success[0].value == TEXTS["en"]["bill.unallocated.none"]
+
+
+def test_the_overview_leads_to_what_is_on_no_run(open_page: Open) -> None:
+    app = open_page("small", lang="en")
+    said = written(app).replace("\\", "")
+    assert "Of the **€200.00** that was billed for these days, **40%** (€80.00)" in said
+    assert "Of the **$7.00** that was billed for these days, **100%** ($7.00)" in said
+    assert "overview.bill" not in written(open_page("nulls", lang="en"))

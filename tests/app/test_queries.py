@@ -5,7 +5,7 @@ import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -17,6 +17,7 @@ from published_snapshot import CONTRACT, SMALL, write_snapshot
 from app import queries
 from app.marts import MARTS, Filters, open_marts
 
+NOVEMBER_BILL = date(2026, 11, 1)
 NOVEMBER = Filters(datetime(2026, 10, 23), datetime(2026, 11, 22))
 
 
@@ -258,10 +259,125 @@ def test_quality_adds_up(con: duckdb.DuckDBPyConnection) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("basis", "expected"),
+    [
+        ("effective", {"run": 100, "idle": 10, "unallocated": 80, "not_ml": 30, "shared": -20}),
+        ("billed", {"run": 90, "idle": 10, "unallocated": 80, "not_ml": 30, "shared": 15}),
+    ],
+)
+def test_the_parts_of_the_bill_are_the_bill(
+    con: duckdb.DuckDBPyConnection, basis: queries.Basis, expected: dict[str, float]
+) -> None:
+    parts = queries.bill_by(con, basis, NOVEMBER_BILL, "EUR", "allocation")
+    assert dict(parts.select("name", "cost").iter_rows()) == expected
+    assert parts["cost_ratio"].sum() == pytest.approx(1.0)
+    (whole,) = con.sql(
+        f"select sum({basis}_cost) from fct_billing_daily where cost_currency = 'EUR' "
+        "and billing_period_date = date '2026-11-01'"
+    ).fetchall()
+    for dimension in ("provider", "account", "service", "team", "project", "region"):
+        rows = queries.bill_by(con, basis, NOVEMBER_BILL, "EUR", dimension)
+        bars = queries.bill_by_split(con, basis, NOVEMBER_BILL, "EUR", dimension, 1)
+        assert rows["cost"].sum() == bars["cost"].sum() == whole[0], dimension
+        assert rows["lines"].sum() == 8
+
+
+def test_months_and_currencies_of_the_bill_are_never_added(con: duckdb.DuckDBPyConnection) -> None:
+    months = queries.bill_months(con)
+    assert months.rows() == [
+        (date(2026, 11, 1), date(2026, 11, 21), 9), (date(2026, 10, 1), date(2026, 10, 6), 2),
+    ]  # fmt: skip
+    assert queries.bill_currencies(con, None)["cost_currency"].to_list() == ["EUR", "USD"]
+    assert queries.bill_currencies(con, date(2026, 10, 1))["cost_currency"].to_list() == ["EUR"]
+    split = queries.bill_split(con, "effective")
+    by_bar = split.group_by("cost_currency", "provider", "month").agg(pl.col("cost").sum())
+    assert sorted(by_bar.rows()) == [
+        ("EUR", "aws", date(2026, 10, 1), 50.0), ("EUR", "aws", date(2026, 11, 1), 180.0),
+        ("EUR", "gcp", date(2026, 11, 1), 20.0), ("USD", "azure", date(2026, 11, 1), 7.0),
+    ]  # fmt: skip
+    assert queries.bill_split(con, "effective", 1)["month"].unique().to_list() == [
+        date(2026, 11, 1)
+    ]
+
+
+def test_a_row_of_the_bill_knows_its_share_its_energy_and_how(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    services = queries.bill_by(con, "effective", NOVEMBER_BILL, "EUR", "service")
+    assert services["name"].to_list() == ["Amazon EC2", "Amazon SQS", "Vertex AI", "Tax"]
+    machines = by(services, "name", "Amazon EC2")
+    assert machines["cost_ratio"] == pytest.approx(170 / 200)
+    assert machines["unallocated_cost"] == 60 and machines["energy_kwh"] == 32.0
+    assert machines["emissions_g_co2e"] == 1600.0
+    assert by(services, "name", "Amazon SQS")["energy_kwh"] is None
+    assert by(services, "name", "Vertex AI")["methods"] == [
+        {"energy_method": "spend", "energy_kwh": 5.0, "cost": 20.0}
+    ]
+    teams = queries.bill_by(con, "effective", NOVEMBER_BILL, "EUR", "team")
+    assert dict(teams.select("name", "cost").iter_rows()) == {
+        "vision": 110.0, None: 70.0, "text": 20.0,
+    }  # fmt: skip
+    folded = queries.bill_by_split(con, "effective", NOVEMBER_BILL, "EUR", "service", 2)
+    assert folded.filter(pl.col("is_other"))["cost"].sum() == 0.0  # 20 of Vertex AI, -20 of tax
+
+
+def test_what_is_on_no_run_is_listed_with_its_fix(con: duckdb.DuckDBPyConnection) -> None:
+    fixes = queries.bill_fixes(con, "effective", NOVEMBER_BILL, "EUR")
+    assert fixes.rows() == [
+        ("add_run_or_job_tag", 45.0, 1), ("no_run_at_the_time", 20.0, 1),
+        ("run_tag_names_no_known_run", 15.0, 1),
+    ]  # fmt: skip
+    listed = queries.bill_unallocated(con, "effective", NOVEMBER_BILL, "EUR")
+    parts = queries.bill_by(con, "effective", NOVEMBER_BILL, "EUR", "allocation")
+    assert listed["cost"].sum() == fixes["cost"].sum() == by(parts, "name", "unallocated")["cost"]
+    assert listed["resource_id"].to_list()[1:] == ["jobs/7", "i-0b"]
+    one = queries.bill_unallocated(con, "billed", None, "EUR", "a_code_of_later")
+    assert one.select("resource_id", "cost").rows() == [("i-0b", 10.0)]
+
+
+def test_the_coverage_of_the_bill_names_its_gaps(con: duckdb.DuckDBPyConnection) -> None:
+    known = queries.bill_coverage(con, "effective", NOVEMBER_BILL, "EUR").row(0, named=True)
+    assert (known["cost"], known["energy_cost"], known["reason_cost"]) == (200, 190, 10)
+    assert (known["lines"], known["energy_lines"], known["classless_lines"]) == (8, 6, 1)
+    assert queries.bill_gaps(con, "effective", NOVEMBER_BILL, "EUR").select(
+        "missing_reason", "service_name", "cost"
+    ).rows() == [("no_rule", "Amazon SQS", 30.0), ("no_energy_use", "Tax", -20.0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"provider": ("gcp",)}, 20.0),
+        ({"account": ("111",)}, 180.0),
+        ({"service": ("Tax", "Vertex AI")}, 0.0),
+        ({"team": ("",)}, 70.0),
+        ({"project": ("chat",)}, None),
+        ({"region": ("",)}, 20.0),
+        ({"model": ("tiny-llm",), "owner": ("ana",)}, 200.0),
+    ],
+)
+def test_filters_choose_lines_of_the_bill(
+    snapshots: dict[str, Path], change: dict[str, object], expected: float | None
+) -> None:
+    with open_marts(snapshots["small"] / "current", replace(NOVEMBER, **change)) as con:
+        parts = queries.bill_by(con, "effective", NOVEMBER_BILL, "EUR", "allocation")
+        assert (None if parts.is_empty() else parts["cost"].sum()) == expected
+
+
+def test_the_bill_of_the_chosen_days(con: duckdb.DuckDBPyConnection) -> None:
+    assert queries.bill_of_period(con).rows() == [("EUR", 200.0, 80.0), ("USD", 7.0, 7.0)]
+
+
 def test_every_question_has_an_answer_on_an_empty_snapshot(snapshots: dict[str, Path]) -> None:
     arguments: dict[str, tuple[object, ...]] = {
         "over_time": ("day",), "breakdown": ("team", "energy"), "anomalies": ([], []),
-        "list_runs": ("energy", True, 10, 0),
+        "list_runs": ("energy", True, 10, 0), "bill_currencies": (None,),
+        "bill_split": ("effective",), "bill_by": ("effective", None, "EUR", "team"),
+        "bill_by_split": ("billed", NOVEMBER_BILL, "EUR", "team"),
+        "bill_fixes": ("effective", None, "EUR"), "bill_gaps": ("effective", None, "EUR"),
+        "bill_coverage": ("effective", None, "EUR"),
+        "bill_unallocated": ("effective", None, "EUR"),
     }  # fmt: skip
     for folder in (snapshots["empty"] / "current", snapshots["missing"]):
         with open_marts(folder, NOVEMBER) as con:
