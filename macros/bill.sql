@@ -172,3 +172,63 @@
 {% macro unit_of_block(unit) -%}
     regexp_extract({{ unit }}, '^(?:[0-9][0-9,.]*[km]? +)?(.*)$', 1)
 {%- endmacro %}
+
+{# The columns by which charges of one resource are added up per billing period. #}
+{% macro resource_charge_keys() -%}
+    delivery_id,
+    billing_period_date,
+    provider_name,
+    billing_account_id,
+    sub_account_id,
+    service_name,
+    told_region,
+    resource_id,
+    resource_name,
+    parent_resource_id,
+    tags_json,
+    charge_category,
+    charge_class,
+    charge_description,
+    sku_meter,
+    sku_price_details_json,
+    consumed_unit,
+    billing_currency,
+    is_unused_commitment
+{%- endmacro %}
+
+{# A charge as `resource_charge_keys` sees it. #}
+{% macro resource_charge_columns() -%}
+    delivery_id,
+    billing_period_date,
+    provider_name,
+    billing_account_id,
+    sub_account_id,
+    service_name,
+    region as told_region,
+    resource_id,
+    resource_name,
+    x_parent_resource_id as parent_resource_id,
+    tags_json,
+    charge_category,
+    charge_class,
+    charge_description,
+    sku_meter,
+    sku_price_details_json,
+    consumed_unit,
+    billing_currency,
+    coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment
+{%- endmacro %}
+
+{# To whom a line of the bill belongs that no run claims. #}
+{% macro unclaimed_allocation(allocation_hint, is_unused_commitment, charge_class) -%}
+    case
+        when
+            {{ allocation_hint }} = 'shared'
+            or {{ is_unused_commitment }}
+            or {{ charge_class }} = 'Correction'
+        then 'shared'
+        when {{ allocation_hint }} = 'ml'
+        then 'unallocated'
+        else 'not_ml'
+    end
+{%- endmacro %}

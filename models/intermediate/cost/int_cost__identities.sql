@@ -9,7 +9,7 @@
     )
 }}
 with
-    charges as (select * from {{ ref("int_billing__charges") }}),
+    charges as (select * from {{ ref("int_billing__resource_charges") }}),
 
     charges_new as (
         select * from charges where {{ is_new_delivery("delivery_id", this) }}
@@ -19,14 +19,14 @@ with
         select
             delivery_id,
             provider_name,
-            region as told_region,
+            told_region,
             resource_id,
             resource_name,
-            x_parent_resource_id as parent_resource_id,
+            parent_resource_id,
             tags_json,
 
-            min(charge_start_at_utc) as first_start_at_utc,
-            max(charge_end_at_utc) as last_end_at_utc
+            min(first_start_at_utc) as first_start_at_utc,
+            max(last_end_at_utc) as last_end_at_utc
         from charges_new
         where
             charge_category = 'Usage'
