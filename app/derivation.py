@@ -400,8 +400,8 @@ def intensities(context: state.Context, found: pl.DataFrame) -> None:
             st.caption(ui.plain(text("run.step.sci.origin", metric=row["metric_name"])))
 
 
-def cost(context: state.Context, run: Row) -> None:
-    """The cost and the rung it came from."""
+def cost(context: state.Context, run: Row, parts: pl.DataFrame) -> None:
+    """The cost, the rung it came from, and the lines of the bill that it is made of."""
     fmt = context.format
     reason = run["missing_cost_reason"] or run["missing_reason"]
     with st.container(border=True):
@@ -416,6 +416,55 @@ def cost(context: state.Context, run: Row) -> None:
         if run["is_imputed"]:
             origin += " " + context.text("run.imputed")
         st.caption(ui.plain(origin))
+        if not parts.is_empty():
+            _cost_parts(context, parts.to_dicts())
+
+
+def _cost_parts(context: state.Context, parts: list[Row]) -> None:
+    fmt, text = context.format, context.text
+    st.markdown(text("run.step.cost.parts"))
+    st.dataframe(
+        pl.DataFrame(
+            {
+                text("column.cost.title"): [
+                    fmt.money(part["part_cost"], part["part_currency"]) for part in parts
+                ],
+                text("column.of_cost"): [
+                    fmt.money(part["whole_cost"], part["part_currency"]) for part in parts
+                ],
+                text("column.resource"): [
+                    str(part["resource_id"] or "").rpartition("/")[2] for part in parts
+                ],
+                text("column.days"): [_days(context, part) for part in parts],
+                text("overview.how.cost"): [
+                    context.label("rung", part["cost_method"]) for part in parts
+                ],
+                text("column.share_text"): [part["share_text"] for part in parts],
+            },
+            schema_overrides={text("column.share_text"): pl.String},
+        ),
+        hide_index=True,
+        placeholder=text("unknown"),
+    )
+    months = {
+        part["last_usage_date"].replace(day=1)
+        for part in parts
+        if part["charge_rows"] and part["last_usage_date"]
+    }
+    for month in sorted(months):
+        st.page_link(
+            "views/bill.py",
+            label=text("run.step.cost.bill", month=fmt.month(month)),
+            icon=":material/arrow_forward:",
+            query_params={"month": f"{month:%Y-%m}", "lang": context.language},
+        )
+
+
+def _days(context: state.Context, part: Row) -> str:
+    first, last = part["first_usage_date"], part["last_usage_date"]
+    if first is None or first == last:
+        return context.format.day(first)
+    return f"{context.format.day(first, with_year=False)} – {context.format.day(last)}"
 
 
 def uncertainty(context: state.Context, run: Row, sources: pl.DataFrame) -> None:

@@ -208,6 +208,9 @@ ENGLISH = {
     "column.hour": "Hour (UTC)",
     "column.attempt": "Attempt",
     "column.resource": "Resource",
+    "column.days": "Days",
+    "column.of_cost": "Of a cost of",
+    "column.share_text": "How the share came about",
     "column.account": "Account",
     "column.service": "Service",
     "column.fix": "What fixes it",
@@ -286,6 +289,7 @@ ENGLISH = {
     "bill.fix.short.run_tag_names_no_known_run": "correct the run tag",
     "bill.fix.short.job_tag_names_no_known_job": "correct the job tag",
     "bill.fix.short.no_run_at_the_time": "stop it when idle",
+    "bill.fix.short.add_job_tag": "add a job tag",
     "bill.fix.short.report_host": "report the machine",
     "bill.fix.short.export_names_no_resource": "export resource ids",
     "bill.fix.add_run_or_job_tag": "No tag names its run or job: add one of the keys of "
@@ -294,12 +298,14 @@ ENGLISH = {
     "knows: correct the tag, or land the log that has this run.",
     "bill.fix.job_tag_names_no_known_job": "Its tag names the job “{value}”, which no job log "
     "knows: correct the tag, or land the log that has this job.",
-    "bill.fix.no_run_at_the_time": "Runs used it, but not in these hours: stop it when no job "
-    "runs, or land the logs of what ran then.",
+    "bill.fix.no_run_at_the_time": "Its run or job is known, but was not running in these hours: "
+    "stop it when no job runs, or land the logs of what ran then.",
+    "bill.fix.add_job_tag": "No tag names the job that it serves: add one of the keys of "
+    "[attribution] job_tags, and activate the key for cost allocation.",
     "bill.fix.report_host": "No tag names its run, and runs of the same region and month do not "
     "say on which machine they were: report resource_id in the job log, or tag the machine.",
-    "bill.fix.export_names_no_resource": "The bill names no resource and no tag here: turn on "
-    "resource ids in the export, and tag what they belong to.",
+    "bill.fix.export_names_no_resource": "The bill names no resource here: where the service has "
+    "some, turn on resource ids in the export; else tag the account or project.",
     "bill.fix.team": "It has no team tag either.",
     "bill.by": "By service, account, team …",
     "bill.by.label": "By",
@@ -374,6 +380,8 @@ ENGLISH = {
     "run.part.span": "Published figures from {low} to {high} kg",
     "run.step.cost": "Cost",
     "run.step.cost.origin": "Method: {method}. Origin: {origin}",
+    "run.step.cost.parts": "What it is made of on the bill and at prices, the dearest first:",
+    "run.step.cost.bill": "The bill of {month}",
     "run.step.uncertainty": "How sure",
     "run.step.uncertainty.energy": "Energy **{figure}**.",
     "run.step.uncertainty.emissions": "Emissions **{figure}**.",
@@ -766,6 +774,9 @@ FRENCH = {
     "column.hour": "Heure (UTC)",
     "column.attempt": "Tentative",
     "column.resource": "Ressource",
+    "column.days": "Jours",
+    "column.of_cost": "D’un coût de",
+    "column.share_text": "D’où vient la part",
     "column.account": "Compte",
     "column.service": "Service",
     "column.fix": "Remède",
@@ -847,6 +858,7 @@ FRENCH = {
     "bill.fix.short.run_tag_names_no_known_run": "corriger l’exécution",
     "bill.fix.short.job_tag_names_no_known_job": "corriger le job",
     "bill.fix.short.no_run_at_the_time": "arrêter au repos",
+    "bill.fix.short.add_job_tag": "étiqueter d’un job",
     "bill.fix.short.report_host": "déclarer la machine",
     "bill.fix.short.export_names_no_resource": "exporter les ressources",
     "bill.fix.add_run_or_job_tag": "Aucune étiquette ne nomme son exécution ou son job : ajoutez "
@@ -856,13 +868,15 @@ FRENCH = {
     "journal ne connaît : corrigez l’étiquette, ou chargez le journal où elle figure.",
     "bill.fix.job_tag_names_no_known_job": "Son étiquette nomme le job « {value} », qu’aucun "
     "journal ne connaît : corrigez l’étiquette, ou chargez le journal où il figure.",
-    "bill.fix.no_run_at_the_time": "Des exécutions s’en sont servies, mais pas à ces heures : "
-    "arrêtez-la quand aucun job ne tourne, ou chargez les journaux de ce qui tournait.",
+    "bill.fix.no_run_at_the_time": "Son exécution ou son job est connu, mais ne tournait pas à ces "
+    "heures : arrêtez-la quand aucun job ne tourne, ou chargez les journaux de ce qui tournait.",
+    "bill.fix.add_job_tag": "Aucune étiquette ne nomme le job qu’elle sert : ajoutez une des clés "
+    "de [attribution] job_tags, et activez-la pour la répartition des coûts.",
     "bill.fix.report_host": "Aucune étiquette ne nomme son exécution, et des exécutions de la même "
     "région et du même mois ne disent pas sur quelle machine elles étaient : déclarez resource_id "
     "dans le journal, ou étiquetez la machine.",
-    "bill.fix.export_names_no_resource": "La facture ne nomme ici ni ressource ni étiquette : "
-    "activez les identifiants de ressources dans l’export, et étiquetez-les.",
+    "bill.fix.export_names_no_resource": "La facture ne nomme ici aucune ressource : si le service "
+    "en a, activez leurs identifiants dans l’export ; sinon, étiquetez le compte ou le projet.",
     "bill.fix.team": "Elle n’a pas non plus d’étiquette d’équipe.",
     "bill.by": "Par service, compte, équipe …",
     "bill.by.label": "Par",
@@ -937,6 +951,9 @@ FRENCH = {
     "run.part.span": "Valeurs publiées de {low} à {high} kg",
     "run.step.cost": "Coût",
     "run.step.cost.origin": "Méthode : {method}. Origine : {origin}",
+    "run.step.cost.parts": "De quoi il se compose, sur la facture et aux prix, le plus cher "
+    "d’abord :",
+    "run.step.cost.bill": "La facture de {month}",
     "run.step.uncertainty": "À quel point c’est sûr",
     "run.step.uncertainty.energy": "Énergie **{figure}**.",
     "run.step.uncertainty.emissions": "Émissions **{figure}**.",

@@ -75,6 +75,11 @@ MARTS: dict[str, dict[str, str]] = {
             lifetime_hours double, emissions_embodied_g_co2e double, arithmetic varchar,
             factor_key varchar, source_id varchar, hardware_origin varchar,
             missing_reason varchar""",
+        "fct_run_cost_parts": """
+            run_id varchar, part_number bigint, cost_method varchar, resource_id varchar,
+            share_text varchar, first_usage_date date, last_usage_date date, whole_cost double,
+            part_cost double, part_currency varchar, effective_cost double,
+            cost_currency varchar, cost_origin varchar, charge_rows bigint""",
         "fct_run_sci": """
             run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
             emissions_location_g_co2e double, emissions_embodied_g_co2e double,

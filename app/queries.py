@@ -669,6 +669,15 @@ def run_embodied(con: Connection, run_id: str) -> pl.DataFrame:
     )
 
 
+def run_cost_parts(con: Connection, run_id: str) -> pl.DataFrame:
+    """What the run's cost is made of, the dearest part first."""
+    return _ask(
+        con,
+        "select * from fct_run_cost_parts where run_id = $run_id order by part_number",
+        run_id=run_id,
+    )
+
+
 def run_intensities(con: Connection, run_id: str) -> pl.DataFrame:
     """Software carbon intensity per functional unit; a row without one says why."""
     return _ask(

@@ -53,7 +53,7 @@ derivation.facility(context, run)
 derivation.emissions(context, run)
 derivation.embodied(context, run, context.ask(queries.run_embodied, run_id))
 derivation.water(context, run)
-derivation.cost(context, run)
+derivation.cost(context, run, context.ask(queries.run_cost_parts, run_id))
 derivation.uncertainty(context, run, context.ask(queries.run_sources_of_error, run_id))
 derivation.intensities(context, context.ask(queries.run_intensities, run_id))
 

@@ -15,18 +15,14 @@ with
             service_category,
             region,
             charge_category,
-            case
-                when claimed_for is not null
-                then claimed_for
-                when
-                    allocation_hint = 'shared'
-                    or is_unused_commitment
-                    or charge_class = 'Correction'
-                then 'shared'
-                when allocation_hint = 'ml'
-                then 'unallocated'
-                else 'not_ml'
-            end as allocation,
+            coalesce(
+                claimed_for,
+                {{
+                    unclaimed_allocation(
+                        "allocation_hint", "is_unused_commitment", "charge_class"
+                    )
+                }}
+            ) as allocation,
 
             {{ exact_sum("facility_energy_kwh", 12) }} as x_energy_kwh,
             {{ exact_sum("emissions_location_g_co2e", 12) }}

@@ -1,6 +1,8 @@
 -- What the bill charges for machine learning that no run claims, by resource, what its
--- tags say, and what would put it on a run. In the billing currency. One row per billing
--- period, provider, accounts, service, region, resource, its name, tags and currency.
+-- tags say, and what would put it on a run. In the billing currency. One row per
+-- billing
+-- period, provider, accounts, service, region, resource, its name, owners by tag, fix
+-- and currency.
 with
     unclaimed as (select * from {{ ref("int_cost__unclaimed") }}),
     providers as (select * from {{ ref("providers") }}),
@@ -37,8 +39,7 @@ with
             tags.job_tag,
             tags.team_tag as team,
             tags.project_tag as project,
-            tags.is_known
-            or known_resources.resource_text is not null as is_known,
+            tags.is_known or known_resources.resource_text is not null as is_known,
             unplaced.region is not null as has_unplaced_runs
         from unclaimed_placed
         left join tags on unclaimed_placed.tags_json = tags.tags_json
@@ -86,9 +87,7 @@ with
             cast(sum(billed_cost_exact) as double) as billed_cost,
             billing_currency as cost_currency,
             -- The end of a charge is not a part of it.
-            cast(
-                max(last_end_at_utc) - interval 1 second as date
-            ) as last_used_on,
+            cast(max(last_end_at_utc) - interval 1 second as date) as last_used_on,
             cast(sum(line_rows) as bigint) as line_rows
         from resources_known
         group by all

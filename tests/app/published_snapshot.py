@@ -78,6 +78,12 @@ CONTRACT: dict[str, str] = {
         quantity_unit varchar, quantity_arithmetic varchar, hours double, lifetime_hours double,
         emissions_embodied_g_co2e double, arithmetic varchar, factor_key varchar,
         source_id varchar, hardware_origin varchar, missing_reason varchar""",
+    "fct_run_cost_parts": """
+        run_id varchar, part_number bigint, cost_method varchar, is_imputed boolean,
+        resource_id varchar, share_text varchar, first_usage_date date, last_usage_date date,
+        part_hours double, whole_hours double, whole_cost double, price_per_hour double,
+        part_cost double, part_currency varchar, effective_cost double, cost_currency varchar,
+        exchange_rate double, rate_origin varchar, cost_origin varchar, charge_rows bigint""",
     "fct_run_sci": """
         run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
         emissions_location_g_co2e double, emissions_embodied_g_co2e double,
@@ -474,6 +480,20 @@ SMALL: dict[str, list[Row]] = {
                charge_category="Credit"),
         a_line(datetime(2026, 11, 21), "unallocated", 7.0, kwh=1.0, provider="azure",
                sub_account_id="s-1", service_name="Virtual Machines", cost_currency="USD"),
+    ],
+    "fct_run_cost_parts": [
+        {"run_id": "r1", "part_number": 1, "cost_method": "billed_resource",
+         "resource_id": "arn:aws:ec2:eu-west-3:111:instance/i-0c",
+         "share_text": "no other run had it", "first_usage_date": datetime(2026, 11, 20).date(),
+         "last_usage_date": datetime(2026, 11, 21).date(), "whole_cost": 80.0, "part_cost": 80.0,
+         "part_currency": "EUR", "effective_cost": 80.0, "cost_currency": "EUR",
+         "cost_origin": "bill.csv row 12", "charge_rows": 3},
+        {"run_id": "r1", "part_number": 2, "cost_method": "billed_share",
+         "resource_id": "node-1", "share_text": "1 of 4 accelerators",
+         "first_usage_date": datetime(2026, 11, 20).date(),
+         "last_usage_date": datetime(2026, 11, 20).date(), "whole_cost": 100.0,
+         "part_cost": 25.0, "part_currency": "USD", "effective_cost": 20.0,
+         "cost_currency": "EUR", "cost_origin": "bill.csv row 15", "charge_rows": 1},
     ],
     "fct_unallocated_resources": [
         a_resource(datetime(2026, 11, 1), "arn:aws:ec2:eu-west-3:111:instance/i-0a", 45.0,

@@ -433,3 +433,13 @@ def test_the_overview_leads_to_what_is_on_no_run(open_page: Open) -> None:
     assert "Of the **€200.00** that was billed for these days, **40%** (€80.00)" in said
     assert "Of the **$7.00** that was billed for these days, **100%** ($7.00)" in said
     assert "overview.bill" not in written(open_page("nulls", lang="en"))
+
+
+def test_a_run_shows_its_lines_of_the_bill(open_page: Open) -> None:
+    app = open_page("small", "run", lang="en", run_id="r1")
+    (table,) = (frame.value for frame in app.dataframe if "Of a cost of" in frame.value)
+    assert table["Cost"].to_list() == ["€80.00", "$25.00"]
+    assert table["Resource"].to_list() == ["i-0c", "node-1"]
+    assert table["Days"][0].replace("\u00a0", " ") == "20 Nov – 21 Nov 2026"
+    none = open_page("small", "run", lang="en", run_id="r2")
+    assert TEXTS["en"]["run.step.cost.parts"] not in written(none)

@@ -1,5 +1,6 @@
 """The app as a reader meets it: a real browser against a real server, nothing but loopback."""
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ PAGES = {
     "overview": "",
     "runs": "runs",
     "run": "run?run_id=train-shelf-20261118",
+    "bill": "bill",
     "anomalies": "anomalies",
     "data_quality": "data_quality",
 }
@@ -139,3 +141,34 @@ def test_an_anomaly_leads_to_its_run(visit: Visit, server: str) -> None:
     visit.page.wait_for_url("**/run?**run_id=train-shelf-**")
     wait_until_drawn(visit.page)
     assert visit.is_clean(), (visit.errors, visit.elsewhere)
+
+
+def test_two_clicks_tell_where_the_money_on_no_run_goes_and_what_fixes_it(
+    visit: Visit, server: str
+) -> None:
+    visit.open(f"{server}/?lang=en")
+    visit.page.get_by_role("link", name="Where it goes, and what fixes it").click()
+    visit.page.wait_for_url("**/bill?**")
+    wait_until_drawn(visit.page)
+    expect(visit.page.get_by_text("On no run, and what fixes it")).to_be_visible()
+    expect(visit.page.get_by_text("tiny-llm").first).to_be_visible()
+    visit.page.get_by_text("add a tag · ").click()
+    visit.page.wait_for_url("**fix=add_run_or_job_tag**")
+    wait_until_drawn(visit.page)
+    said = visit.page.get_by_test_id("stMain").inner_text()
+    assert "i-0f3c11d2a7" in said and "tiny-llm" not in said
+    assert "No tag names its run or job: add one of the keys" in said
+    visit.page.reload()
+    wait_until_drawn(visit.page)
+    assert "tiny-llm" not in visit.page.get_by_test_id("stMain").inner_text()
+    assert visit.is_clean(), (visit.errors, visit.elsewhere)
+
+
+def test_what_is_on_no_run_can_be_downloaded(visit: Visit, server: str) -> None:
+    visit.open(f"{server}/bill?lang=en&month=2026-10")
+    with visit.page.expect_download() as waiting:
+        visit.page.get_by_role("button", name=re.compile("Download all 6")).click()
+    assert waiting.value.suggested_filename == "unallocated-2026-10.csv"
+    rows = list(csv.DictReader(waiting.value.path().open(encoding="utf-8")))
+    assert len(rows) == 6 and rows[0]["fix"].startswith("No tag names its run")
+    assert {row["cost_currency"] for row in rows} == {"EUR"}

@@ -70,8 +70,7 @@ with
                     "parts.is_unused_commitment",
                     "parts.charge_class",
                 )
-            }}
-            = 'unallocated'
+            }} = 'unallocated'
         group by all
         having
             sum(parts.line_rows) > 0

@@ -1,9 +1,7 @@
 -- Months in which runs began in a region that do not say on which machine, and whose
 -- machine is not on the bill by a tag either. One row per provider, region and month.
 with
-    resources as (
-        select * from {{ ref("int_runs__resources") }} where site_name = ''
-    ),
+    resources as (select * from {{ ref("int_runs__resources") }} where site_name = ''),
     intervals as (select * from {{ ref("int_runs__intervals") }}),
     machines as (select * from {{ ref("int_cost__attempt_machines") }}),
     billed as (select * from {{ ref("int_cost__attempts_billed") }}),
