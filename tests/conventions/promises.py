@@ -43,6 +43,11 @@ MART_COLUMNS: dict[str, str] = {
         billing_period provider sub_account_id allocation run_id cost_method
         effective_cost cost_currency
     """,
+    "fct_unallocated_resources": """
+        billing_period_date provider billing_account_id sub_account_id service_name region
+        resource_id resource_name run_tag job_tag team project fix_code effective_cost
+        billed_cost cost_currency last_used_on line_rows
+    """,
     "fct_model_versions": """
         model_name model_version first_run_at_utc runs facility_energy_kwh
         emissions_location_g_co2e emissions_embodied_g_co2e effective_cost kpi_name
