@@ -219,6 +219,20 @@
     coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment
 {%- endmacro %}
 
+{# The columns by which what is left of them is added up. #}
+{% macro unclaimed_keys() -%}
+    billing_period_date,
+    provider_code,
+    billing_account_id,
+    sub_account_id,
+    service_name,
+    region,
+    resource_id,
+    resource_name,
+    tags_json,
+    billing_currency
+{%- endmacro %}
+
 {# To whom a line of the bill belongs that no run claims. #}
 {% macro unclaimed_allocation(allocation_hint, is_unused_commitment, charge_class) -%}
     case

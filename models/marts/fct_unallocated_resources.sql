@@ -1,12 +1,9 @@
 -- What the bill charges for machine learning that no run claims, by resource, what its
 -- tags say, and what would put it on a run. In the billing currency. One row per
--- billing
--- period, provider, accounts, service, region, resource, its name, owners by tag, fix
--- and currency.
+-- billing period, provider, accounts, service, region, resource, its name, owners by
+-- tag, fix and currency.
 with
-    unclaimed as (select * from {{ ref("int_cost__unclaimed") }}),
-    providers as (select * from {{ ref("providers") }}),
-    regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
+    unallocated as (select * from {{ ref("int_cost__unallocated") }}),
     tags as (select * from {{ ref("int_cost__tag_owners") }}),
     known_resources as (
         select resource_text
@@ -15,48 +12,31 @@ with
     ),
     unplaced as (select * from {{ ref("int_cost__unplaced_months") }}),
 
-    unclaimed_placed as (
-        select
-            unclaimed.*,
-            coalesce(
-                providers.provider_code, lower(unclaimed.provider_name)
-            ) as provider,
-            coalesce(regions_named.region, unclaimed.told_region) as region
-        from unclaimed
-        left join
-            providers on lower(unclaimed.provider_name) = providers.provider_name_key
-        left join
-            regions_named
-            on coalesce(unclaimed.provider_name, '') = regions_named.told_provider
-            and coalesce(unclaimed.told_region, '') = regions_named.told_region
-            and regions_named.told_zone = ''
-    ),
-
     resources_known as (
         select
-            unclaimed_placed.*,
+            unallocated.*,
             tags.run_tag,
             tags.job_tag,
             tags.team_tag as team,
             tags.project_tag as project,
             tags.is_known or known_resources.resource_text is not null as is_known,
             unplaced.region is not null as has_unplaced_runs
-        from unclaimed_placed
-        left join tags on unclaimed_placed.tags_json = tags.tags_json
+        from unallocated
+        left join tags on unallocated.tags_json = tags.tags_json
         left join
             known_resources
-            on lower(unclaimed_placed.resource_id) = known_resources.resource_text
+            on lower(unallocated.resource_id) = known_resources.resource_text
         left join
             unplaced
-            on unclaimed_placed.provider = unplaced.provider_code
-            and unclaimed_placed.region = unplaced.region
-            and unclaimed_placed.billing_period_date = unplaced.month_date
+            on unallocated.provider_code = unplaced.provider_code
+            and unallocated.region = unplaced.region
+            and unallocated.billing_period_date = unplaced.month_date
     ),
 
     final as (
         select
             billing_period_date,
-            provider,
+            provider_code as provider,
             billing_account_id,
             sub_account_id,
             service_name,

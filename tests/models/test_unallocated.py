@@ -24,6 +24,7 @@ RUNS = [
         1,
         job_name="Nightly",
         host_id="i-0night",
+        region="eu-north-1",
         instance_type="g5.xlarge",
     ),
     # It says on no machine, and no tag on the bill names it.
@@ -42,7 +43,11 @@ BILL = [
     aws_machine(day(12), "g5.xlarge", 4.0, "i-0ghost", tags={"job_name": "ghost"}),
     aws_machine(day(12), "g5.xlarge", 5.0, "i-0bare", tags={"ml-project": "shelf"}),
     aws_machine(day(13), "g5.xlarge", 5.0, "i-0bare", BilledCost=4.0, tags={"ml-project": "shelf"}),
-    aws_machine(day(12), "g5.xlarge", 6.0, "i-0east", RegionId="us-east-2"),
+    # At the own price of 6 dollars the run without a machine takes one of three hours.
+    *(
+        aws_machine(day(12, h), "g5.xlarge", 6.0, "i-0east", RegionId="us-east-2")
+        for h in (1, 2, 3)
+    ),
     aws_machine(day(12), "g5.xlarge", 7.0, "", RegionId="eu-west-3"),
     line(day(1), 720, 8.0, ResourceId="arn:aws:s3:::scratch", **BUCKET),
     # Shared and other lines of the same resources are nobody's to fix.
@@ -73,7 +78,7 @@ def found(marts: Any, resource: str) -> dict[str, Any]:
         ("i-0gone", "run_tag_names_no_known_run", 3.0),
         ("i-0ghost", "job_tag_names_no_known_job", 4.0),
         ("i-0bare", "add_run_or_job_tag", 10.0),
-        ("i-0east", "report_host", 6.0),
+        ("i-0east", "report_host", 12.0),
         ("arn:aws:s3:::scratch", "add_job_tag", 8.0),
         ("/subscriptions/s-1/vm", "add_run_or_job_tag", 10.0),
     ],

@@ -1,10 +1,12 @@
 -- What is left of the charges of each resource when runs and their idle machines have
 -- what they claim, where machine learning may have used it. One row per billing period,
--- provider, accounts, service, region, resource, its name, tags and currency.
+-- provider, accounts, service, region, resource, its name, tags, machine type and
+-- currency.
 with
     resource_charges as (select * from {{ ref("int_billing__resource_charges") }}),
     claims as (select * from {{ ref("int_cost__claims") }}),
     classes as (select * from {{ ref("int_billing__sku_classes") }}),
+    regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
 
     claims_added as (
         select
@@ -37,32 +39,28 @@ with
         from claims_added
     ),
 
-    final as (
+    parts_classed as (
         select
-            parts.billing_period_date,
-            parts.provider_name,
-            parts.billing_account_id,
-            parts.sub_account_id,
-            parts.service_name,
-            parts.told_region,
-            parts.resource_id,
-            parts.resource_name,
-            parts.tags_json,
-            parts.billing_currency,
-
-            cast(sum(parts.line_rows) as bigint) as line_rows,
-            sum(parts.effective_cost_exact) as effective_cost_exact,
-            sum(parts.billed_cost_exact) as billed_cost_exact,
-            max(
-                case
-                    when classes.resource_class in ('compute', 'accelerator')
-                    then 1
-                    else 0
-                end
+            parts.*,
+            nullif(classes.provider_code, '') as provider_code,
+            coalesce(regions_named.region, parts.told_region) as region,
+            coalesce(
+                classes.resource_class in ('compute', 'accelerator'), false
             ) as is_machine,
-            max(parts.last_end_at_utc) as last_end_at_utc
+            case
+                when
+                    classes.energy_rule = 'instance_hours'
+                    and classes.dimension = 'hours'
+                    and parts.charge_category = 'Usage'
+                then classes.instance_type
+            end as hardware_key
         from parts
         inner join classes on parts.sku_key = classes.sku_key
+        left join
+            regions_named
+            on coalesce(parts.provider_name, '') = regions_named.told_provider
+            and coalesce(parts.told_region, '') = regions_named.told_region
+            and regions_named.told_zone = ''
         where
             {{
                 unclaimed_allocation(
@@ -71,11 +69,20 @@ with
                     "parts.charge_class",
                 )
             }} = 'unallocated'
+    ),
+
+    final as (
+        select
+            {{ unclaimed_keys() }},
+            hardware_key,
+
+            sum(line_rows) as line_rows,
+            sum(effective_cost_exact) as effective_cost_exact,
+            sum(billed_cost_exact) as billed_cost_exact,
+            max(case when is_machine then 1 else 0 end) as is_machine,
+            max(last_end_at_utc) as last_end_at_utc
+        from parts_classed
         group by all
-        having
-            sum(parts.line_rows) > 0
-            or sum(parts.effective_cost_exact) <> 0
-            or sum(parts.billed_cost_exact) <> 0
     )
 
 select *
