@@ -757,7 +757,7 @@ def _allocation_bars(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
         y=alt.Y(
             "label:N",
             sort=totals["label"].to_list(),
-            axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=170, labelPadding=6),
+            axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=112, labelPadding=6),
         ),
     )
     bars = base.mark_bar(height={"band": 0.68}).encode(
@@ -765,7 +765,7 @@ def _allocation_bars(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
             "cost:Q",
             stack="zero",
             axis=None,
-            scale=alt.Scale(domain=[start, start + width * 1.3], nice=False),
+            scale=alt.Scale(domain=[start, start + width * 1.4], nice=False),
         ),
         order="place_of_part:Q",
         color=alt.Color(
@@ -774,7 +774,7 @@ def _allocation_bars(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
                 domain=[names[code] for code in codes],
                 range=[ALLOCATION_COLOUR[code] for code in codes],
             ),
-            legend=alt.Legend(title=None, orient="top", labelLimit=260, columns=2),
+            legend=alt.Legend(title=None, orient="top", columns=2, labelFontSize=11),
         ),
         tooltip=tooltip,
     )

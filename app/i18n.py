@@ -141,7 +141,7 @@ ENGLISH = {
     "overview.missing.cost": "without cost",
     "overview.missing.embodied": "without manufacture",
     "overview.missing.water": "without water",
-    "overview.bill": "Of the **{cost}** that was billed for these days, **{share}** "
+    "overview.bill": "Of the bill’s **{cost}** of these days (effective cost), **{share}** "
     "({unallocated}) is machine learning on no run.",
     "overview.bill.open": "Where it goes, and what fixes it",
     # columns
@@ -321,8 +321,8 @@ ENGLISH = {
     "bill.coverage.sentence": "{classed_cost} of the cost ({classed_lines} of the lines) has a "
     "class; {energy_cost} ({energy_lines}) has energy, and {reason_cost} ({reason_lines}) a stated "
     "reason why it has none.",
-    "bill.gaps": "The costliest lines without energy",
-    "bill.gaps.none": "Every line has energy.",
+    "bill.gaps": "The costliest lines that used energy nobody can tell",
+    "bill.gaps.none": "Every line that used energy has a figure, as far as is known.",
     # one run
     "run.title": "One run",
     "run.id": "Run id",
@@ -708,8 +708,8 @@ FRENCH = {
     "overview.missing.cost": "sans coût",
     "overview.missing.embodied": "sans fabrication",
     "overview.missing.water": "sans eau",
-    "overview.bill": "Des **{cost}** facturés pour ces jours, **{share}** ({unallocated}) sont de "
-    "l’apprentissage automatique sans exécution.",
+    "overview.bill": "Des **{cost}** de la facture de ces jours (coût effectif), **{share}** "
+    "({unallocated}) sont de l’apprentissage automatique sans exécution.",
     "overview.bill.open": "Où va cet argent, et comment y remédier",
     "column.run": "Exécution",
     "column.job": "Tâche",
@@ -892,8 +892,9 @@ FRENCH = {
     "bill.coverage.sentence": "{classed_cost} du coût ({classed_lines} des lignes) ont une classe "
     "; {energy_cost} ({energy_lines}) ont une énergie, et {reason_cost} ({reason_lines}) une "
     "raison dite de ne pas en avoir.",
-    "bill.gaps": "Les lignes les plus chères sans énergie",
-    "bill.gaps.none": "Toutes les lignes ont une énergie.",
+    "bill.gaps": "Les lignes les plus chères dont l’énergie reste inconnue",
+    "bill.gaps.none": "Toute ligne qui a consommé de l’énergie a un chiffre, pour autant "
+    "que l’on sache.",
     "run.title": "Une exécution",
     "run.id": "Identifiant",
     "run.id.placeholder": "par exemple train-2026-11-02-a",

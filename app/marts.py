@@ -96,6 +96,8 @@ MARTS: dict[str, dict[str, str]] = {
             cost_currency varchar, energy_method varchar, missing_reason varchar,
             resource_class varchar, billing_period_date date, line_rows bigint,
             team varchar, project varchar""",
+        "fct_billing_gaps": """
+            billing_period_date date, missing_reason varchar""",
         "fct_unallocated_resources": """
             billing_period_date date, provider varchar, sub_account_id varchar,
             service_name varchar, region varchar, resource_id varchar, resource_name varchar,

@@ -1112,8 +1112,8 @@ def bill_coverage(con: Connection, basis: Basis, month: date | None, currency: s
 def bill_gaps(
     con: Connection, basis: Basis, month: date | None, currency: str, limit: int = 12
 ) -> pl.DataFrame:
-    """What of the bill has no energy, and why. One row per reason and service, the costliest
-    first."""
+    """What of the bill used energy, or may have, but has no figure, and why. One row per reason and
+    service, the costliest first."""
     return _ask(
         con,
         f"""
@@ -1126,7 +1126,9 @@ def bill_gaps(
             sum(cost) as cost,
             sum(line_rows)::bigint as lines
         from chosen_lines
-        where x_energy_kwh is null
+        where
+            x_energy_kwh is null
+            and missing_reason in (select missing_reason from fct_billing_gaps)
         group by all
         order by cost desc nulls last, missing_reason, provider, service_name
         limit $limit

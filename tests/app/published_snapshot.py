@@ -103,6 +103,12 @@ CONTRACT: dict[str, str] = {
         instance_type varchar, factor_resolution varchar, billing_period_date date,
         missing_embodied_reason varchar, is_energy_imputed boolean, line_rows bigint,
         team varchar, project varchar""",
+    "fct_billing_gaps": """
+        billing_period_date date, provider varchar, service_name varchar, region varchar,
+        sku_meter varchar, charge_description varchar, consumed_unit varchar,
+        charge_category varchar, resource_class varchar, rule_id varchar,
+        missing_reason varchar, effective_cost double, cost_currency varchar,
+        line_rows bigint""",
     "fct_unallocated_resources": """
         billing_period_date date, provider varchar, sub_account_id varchar, service_name varchar,
         region varchar, resource_id varchar, resource_name varchar, run_tag varchar,
@@ -481,6 +487,9 @@ SMALL: dict[str, list[Row]] = {
         a_line(datetime(2026, 11, 21), "unallocated", 7.0, kwh=1.0, provider="azure",
                sub_account_id="s-1", service_name="Virtual Machines", cost_currency="USD"),
     ],
+    "fct_billing_gaps": [
+        {"billing_period_date": datetime(2026, 11, 1).date(), "missing_reason": "no_rule"},
+    ],
     "fct_run_cost_parts": [
         {"run_id": "r1", "part_number": 1, "cost_method": "billed_resource",
          "resource_id": "arn:aws:ec2:eu-west-3:111:instance/i-0c",
@@ -737,7 +746,12 @@ def _bill_of(last: datetime, days: int) -> dict[str, list[Row]]:
         for of, resource, part, fix, value in _LEFT
         if of == service
     ]  # fmt: skip
-    return {"fct_billing_daily": lines, "fct_unallocated_resources": resources}
+    gaps = [{"billing_period_date": last.date().replace(day=1), "missing_reason": "no_rule"}]
+    return {
+        "fct_billing_daily": lines,
+        "fct_unallocated_resources": resources,
+        "fct_billing_gaps": gaps,
+    }
 
 
 def _hours_of(run: Row) -> list[Row]:

@@ -430,9 +430,10 @@ def test_a_bill_that_is_all_on_runs_says_so(open_page: Open, tmp_path: Path) -> 
 def test_the_overview_leads_to_what_is_on_no_run(open_page: Open) -> None:
     app = open_page("small", lang="en")
     said = written(app).replace("\\", "")
-    assert "Of the **€200.00** that was billed for these days, **40%** (€80.00)" in said
-    assert "Of the **$7.00** that was billed for these days, **100%** ($7.00)" in said
-    assert "overview.bill" not in written(open_page("nulls", lang="en"))
+    assert "Of the bill’s **€200.00** of these days (effective cost), **40%** (€80.00)" in said
+    assert "Of the bill’s **$7.00** of these days (effective cost), **100%** ($7.00)" in said
+    none = written(open_page("empty", lang="en"))
+    assert "of these days (effective cost)" not in none
 
 
 def test_a_run_shows_its_lines_of_the_bill(open_page: Open) -> None:
