@@ -16,7 +16,8 @@
     sku_price_details_json,
     consumed_unit,
     billing_currency,
-    is_unused_commitment
+    is_unused_commitment,
+    team
 {%- endmacro %}
 
 {# What is added up by them, in exact decimals. #}
@@ -33,7 +34,7 @@
     }}
 {%- endmacro %}
 
-{# A charge as `bill_line_keys` sees it, and the keys' own columns as they are. #}
+{# A charge, with the team that its tags tell, as `bill_line_keys` sees it. #}
 {% macro bill_line_columns() -%}
     cast(date_trunc('day', charge_start_at_utc) as date) as usage_date,
     billing_period_date,
@@ -51,7 +52,8 @@
     sku_price_details_json,
     consumed_unit,
     billing_currency,
-    coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment
+    coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment,
+    team_tag as team
 {%- endmacro %}
 
 {# How the bill and jobs write one machine: its id within any path before it, such as i-0abc of

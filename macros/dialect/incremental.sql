@@ -1,60 +1,42 @@
 {# Models that remember deliveries: what a delivery holds never changes, so its rows are worked out
-   once. A night starts with the rows of the night before (observatory/build.py), forgets those of
-   deliveries that are not the newest known any more, and adds the new ones. On Spark such a model
-   is a table, made anew. #}
-{# Remove the rows of deliveries that staging does not read at this as-of time. #}
-{% macro forget_old_deliveries(relation) %}
-    {% set deliveries = ref("stg_landing__deliveries") %}
-    {% if is_incremental() %}
-        delete from {{ relation }}
-        where delivery_id not in (select delivery_id from {{ deliveries }})
-    {% endif %}
+   once. A night starts with the rows of the night before (observatory/memory.py), forgets those of
+   deliveries that are not the newest known any more, and adds the new ones. Which are new is asked
+   when a model is compiled, which is before its pre-hook forgets: both must ask the same question.
+   On Spark such a model is a table, made anew. #}
+{# What is remembered of a delivery holds for its id, and for a key of whatever else decides its
+   rows: a relation with one row per delivery, (delivery_id, <key>). #}
+{% macro _remembered(delivery, key) %}
+    {%- if key -%} concat({{ delivery }}delivery_id, ' ', {{ delivery }}{{ key }})
+    {%- else -%} {{ delivery }}delivery_id
+    {%- endif -%}
 {% endmacro %}
 
-{# Whether a row's delivery is not in the relation yet. The names are written out, so that the files
-   of the others are not opened. #}
-{% macro is_new_delivery(delivery_id, relation) %}
-    {% set deliveries = ref("stg_landing__deliveries") %}
-    {% if not is_incremental() %} true
-    {% else %}
-        {% set found = run_query(
-            "select delivery_id from "
-            ~ deliveries
-            ~ " where delivery_id not in (select delivery_id from "
-            ~ relation
-            ~ ") order by delivery_id"
-        ) %}
-        {{ delivery_id }}
-        in ('' {% for name in found.columns[0].values() %}, '{{ name }}'{% endfor %})
-    {% endif %}
-{% endmacro %}
-
-{# The same where rows depend on what is wanted of a delivery, not on the delivery alone: its
-   `wanted_key` says which rows these are. #}
-{% macro forget_what_is_not_wanted(relation) %}
-    {% set wanted = ref("int_cost__deliveries_wanted") %}
+{# Remove the rows of deliveries that are not read (any more, or not with this key). #}
+{% macro forget_old_deliveries(relation, deliveries, key=none) %}
     {% if is_incremental() %}
         delete from {{ relation }}
         where
-            concat(delivery_id, wanted_key)
-            not in (select concat(delivery_id, wanted_key) from {{ wanted }})
+            {{ _remembered("", key) }}
+            not in (select {{ _remembered("", key) }} from {{ deliveries }})
     {% endif %}
 {% endmacro %}
 
-{% macro is_newly_wanted(delivery_id, relation) %}
-    {% set wanted = ref("int_cost__deliveries_wanted") %}
-    {% if not execute or load_relation(wanted) is none %} true
+{# Whether a row's delivery is not remembered yet. The names are written out, so that the files of
+   the others are not opened. #}
+{% macro is_new_delivery(delivery_id, relation, deliveries, key=none) %}
+    {% if not execute or load_relation(deliveries) is none %} true
     {% else %}
-        {% set known %}
+        {% set remembered %}
             {% if is_incremental() %}
-                where delivery_id not in (select delivery_id from {{ relation }})
+                where {{ _remembered("", key) }} not in (
+                    select {{ _remembered("", key) }} from {{ relation }}
+                )
             {% endif %}
         {% endset %}
         {% set found = run_query(
             "select delivery_id from "
-            ~ wanted
-            ~ " "
-            ~ known
+            ~ deliveries
+            ~ remembered
             ~ " order by delivery_id"
         ) %}
         {{ delivery_id }}

@@ -1,7 +1,7 @@
 -- The bill by day, with the energy and emissions of its lines and to whom they belong.
 -- In the billing currency. One row per day, provider, accounts, service, region, charge
 -- category, allocation, resource class, instance type, energy method, missing reasons,
--- billing period and currency.
+-- billing period, currency and team.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
 
@@ -46,6 +46,7 @@ with
             missing_embodied_reason,
             facility_energy_kwh is not null
             and line_energy_method = 'spend' as is_energy_imputed,
+            team,
             cast(sum(line_rows) as bigint) as line_rows
         from daily_lines
         group by all

@@ -6,14 +6,17 @@
     config(
         materialized="incremental" if target.type == "duckdb" else "table",
         incremental_strategy="append",
-        pre_hook="{{ forget_old_deliveries(this) }}",
+        pre_hook="{{ forget_old_deliveries(this, ref('int_billing__deliveries')) }}",
     )
 }}
+{% set deliveries = ref("int_billing__deliveries") %}
 with
     charges as (select * from {{ ref("int_billing__charges") }}),
 
     charges_new as (
-        select * from charges where {{ is_new_delivery("delivery_id", this) }}
+        select *
+        from charges
+        where {{ is_new_delivery("delivery_id", this, deliveries) }}
     ),
 
     charges_added as (

@@ -5,13 +5,14 @@
     config(
         materialized="incremental" if target.type == "duckdb" else "table",
         incremental_strategy="append",
-        pre_hook="{{ forget_what_is_not_wanted(this) }}",
+        pre_hook="{{ forget_old_deliveries(this, ref('int_cost__deliveries_wanted'), 'wanted_key') }}",
     )
 }}
+{% set wanted = ref("int_cost__deliveries_wanted") %}
 with
     charges as (select * from {{ ref("int_billing__charges") }}),
     identities as (select * from {{ ref("int_cost__identities_wanted") }}),
-    deliveries as (select * from {{ ref("int_cost__deliveries_wanted") }}),
+    deliveries as (select * from {{ wanted }}),
 
     final as (
         select charges.*, deliveries.wanted_key
@@ -25,7 +26,7 @@ with
             and charges.charge_end_at_utc > identities.wanted_from_utc
         inner join deliveries on charges.delivery_id = deliveries.delivery_id
         where
-            {{ is_newly_wanted("charges.delivery_id", this) }}
+            {{ is_new_delivery("charges.delivery_id", this, wanted, "wanted_key") }}
             and charges.charge_category = 'Usage'
             and coalesce(charges.commitment_discount_status, '') <> 'Unused'
     )

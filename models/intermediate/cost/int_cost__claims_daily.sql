@@ -2,6 +2,11 @@
 -- int_billing__charges_daily. One row per day, allocation and combination of the keys.
 with
     claims as (select * from {{ ref("int_cost__claims") }}),
+    teams as (
+        select tags_json, tag_value as team_tag
+        from {{ ref("int_cost__tagged") }}
+        where tag_kind = 'team'
+    ),
 
     final as (
         select
@@ -14,6 +19,7 @@ with
             sum(billed_cost_claimed) as billed_cost_exact,
             sum(list_cost_claimed) as list_cost_exact
         from claims
+        left join teams on claims.tags_json = teams.tags_json
         group by all
     )
 
