@@ -17,7 +17,8 @@
     consumed_unit,
     billing_currency,
     is_unused_commitment,
-    team
+    team,
+    project
 {%- endmacro %}
 
 {# What is added up by them, in exact decimals. #}
@@ -34,7 +35,7 @@
     }}
 {%- endmacro %}
 
-{# A charge, with the team that its tags tell, as `bill_line_keys` sees it. #}
+{# A charge, with the team and project that its tags tell, as `bill_line_keys` sees it. #}
 {% macro bill_line_columns() -%}
     cast(date_trunc('day', charge_start_at_utc) as date) as usage_date,
     billing_period_date,
@@ -53,7 +54,8 @@
     consumed_unit,
     billing_currency,
     coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment,
-    team_tag as team
+    team_tag as team,
+    project_tag as project
 {%- endmacro %}
 
 {# How the bill and jobs write one machine: its id within any path before it, such as i-0abc of

@@ -1,7 +1,7 @@
 -- The bill by day, with the energy and emissions of its lines and to whom they belong.
 -- In the billing currency. One row per day, provider, accounts, service, region, charge
 -- category, allocation, resource class, instance type, energy method, missing reasons,
--- billing period, currency and team.
+-- billing period, currency, team and project.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
 
@@ -47,6 +47,7 @@ with
             facility_energy_kwh is not null
             and line_energy_method = 'spend' as is_energy_imputed,
             team,
+            project,
             cast(sum(line_rows) as bigint) as line_rows
         from daily_lines
         group by all

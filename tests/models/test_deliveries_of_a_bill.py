@@ -1,5 +1,5 @@
-"""A month of a bill, delivered three times: it grows, is restated, and is corrected. Then a night on
-which the bill is the same, but not what is asked of it.
+"""A month of a bill, delivered three times: it grows, is restated, and is corrected. Then a night
+on which the bill is the same, but not what is asked of it.
 """
 
 import json

@@ -2,11 +2,7 @@
 -- int_billing__charges_daily. One row per day, allocation and combination of the keys.
 with
     claims as (select * from {{ ref("int_cost__claims") }}),
-    teams as (
-        select tags_json, tag_value as team_tag
-        from {{ ref("int_cost__tagged") }}
-        where tag_kind = 'team'
-    ),
+    teams as (select * from {{ ref("int_cost__tag_teams") }}),
 
     final as (
         select

@@ -1,0 +1,16 @@
+-- The team and the project that tags of charges name. One row per tags.
+with
+    tagged as (select * from {{ ref("int_cost__tagged") }}),
+
+    final as (
+        select
+            tags_json,
+            max(case when tag_kind = 'team' then tag_value end) as team_tag,
+            max(case when tag_kind = 'project' then tag_value end) as project_tag
+        from tagged
+        where tag_kind in ('team', 'project')
+        group by tags_json
+    )
+
+select *
+from final
