@@ -1,6 +1,5 @@
 -- What contracts for electricity covered of the energy of runs, to be held against
--- their
--- certificates. One row per contract, region and month.
+-- their certificates. One row per contract, region and month.
 with
     shares as (select * from {{ ref("int_carbon__contract_shares") }}),
 

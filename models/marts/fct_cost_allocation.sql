@@ -1,6 +1,5 @@
 -- The bill by period and by whom it belongs to; Σ over allocations = the bill,
--- effective
--- and billed. In the billing currency. One row per billing period, provider,
+-- effective and billed. In the billing currency. One row per billing period, provider,
 -- sub-account, allocation, run, rung and currency.
 with
     daily as (select * from {{ ref("fct_billing_daily") }}),

@@ -1,7 +1,6 @@
 -- Sources of error of each run's figures. For any set of runs, add up the sigmas of
--- each
--- source, then the squares of the sources: that is the variance of the total. One row
--- per run and source of error.
+-- each source, then the squares of the sources: that is the variance of the total. One
+-- row per run and source of error.
 with
     sources as (select * from {{ ref("int_uncertainty__run_sources") }}),
     runs as (select * from {{ ref("int_uncertainty__runs") }}),

@@ -1,7 +1,6 @@
 -- What the meters and power models of a run answer for is its whole energy, and its
 -- emissions; so do the grid's intensity for the emissions and the figures of
--- manufacture
--- for the embodied ones.
+-- manufacture for the embodied ones.
 with
     runs as (select * from {{ ref("fct_runs") }}),
     sources as (select * from {{ ref("fct_run_uncertainty") }}),

@@ -1,7 +1,6 @@
 -- Whatever the idle policy: what attempts pay of a host's idle power and what stays
--- idle
--- are the host, and no device works for two attempts at once. Of hosts without a meter,
--- as a meter of the whole host has counted the idle power too.
+-- idle are the host, and no device works for two attempts at once. Of hosts without a
+-- meter, as a meter of the whole host has counted the idle power too.
 with
     components as (select * from {{ ref("int_energy__host_components") }}),
     claims as (select * from {{ ref("int_energy__host_claims") }}),

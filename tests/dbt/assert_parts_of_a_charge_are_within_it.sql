@@ -1,6 +1,5 @@
 -- What runs and idle machines have of a charge has its sign and is no more than it;
--- where
--- they have all of it, it is the charge to the last digit.
+-- where they have all of it, it is the charge to the last digit.
 with
     claims as (select * from {{ ref("int_cost__claims") }}),
 

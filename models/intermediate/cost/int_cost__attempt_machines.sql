@@ -1,7 +1,6 @@
 -- Machines and managed jobs that attempts in clouds name: what they call their
--- resource,
--- and their hosts; and what part of the machine they hold. One row per run, attempt and
--- name as told.
+-- resource, and their hosts; and what part of the machine they hold. One row per run,
+-- attempt and name as told.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     hosts as (select * from {{ ref("int_runs__hosts") }}),

@@ -1,6 +1,5 @@
 -- The charges that runs may claim, with the run or job that their tags name. One row
--- per
--- charge.
+-- per charge.
 with
     charges_found as (select * from {{ ref("int_cost__charges_found") }}),
     providers as (select * from {{ ref("providers") }}),

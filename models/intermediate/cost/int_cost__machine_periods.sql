@@ -1,7 +1,6 @@
 -- Periods that the bill charges machines for which several runs shared, or one in part,
 -- and how long the machine was on in each: by the line's own hours, as long as runs
--- were
--- on it at least. One row per resource and period.
+-- were on it at least. One row per resource and period.
 with
     charges as (select * from {{ ref("int_cost__charges_wanted") }}),
     resource_attempts as (select * from {{ ref("int_cost__resource_attempts") }}),

@@ -1,8 +1,7 @@
 -- What attempts that the bill does not name take of its unallocated machine-hours of
--- the
--- same type and region, at the organisation's own price: from the account that their
--- project or resource names, else from all accounts by what is left there; never more
--- than that. One row per run, attempt, billing period, account and currency.
+-- the same type and region, at the organisation's own price: from the account that
+-- their project or resource names, else from all accounts by what is left there; never
+-- more than that. One row per run, attempt, billing period, account and currency.
 with
     attempts as (select * from {{ ref("int_cost__attempts_unbilled") }}),
     rates as (select * from {{ ref("int_cost__own_rates") }}),

@@ -1,7 +1,6 @@
 -- The organisation's own price of an instance-hour, from all its machine-hours, and
--- what
--- of these is unallocated. One row per billing period, provider, account, region, type
--- and currency.
+-- what of these is unallocated. One row per billing period, provider, account, region,
+-- type and currency.
 with
     machine_lines as (select * from {{ ref("int_cost__machine_lines") }}),
 

@@ -1,7 +1,6 @@
 -- Parts of a machine's bill that pods and tasks used, where the provider splits it:
--- what
--- a run's pods used of what the machine cost in that period, and, without a run, what
--- none of its pods used. One row per machine, period and run.
+-- what a run's pods used of what the machine cost in that period, and, without a run,
+-- what none of its pods used. One row per machine, period and run.
 with
     charges as (select * from {{ ref("int_cost__charges_wanted") }}),
     direct_shares as (select * from {{ ref("int_cost__direct_shares") }}),

@@ -1,7 +1,6 @@
 -- The device that a name of an accelerator means, by accelerator_name_rules, else by
--- its
--- alias; and what the name counts: dies, TensorCores, the chips of a slice of TPUs. One
--- row per name in lower case.
+-- its alias; and what the name counts: dies, TensorCores, the chips of a slice of TPUs.
+-- One row per name in lower case.
 with
     names as (select * from {{ ref("int_energy__accelerator_names") }}),
     rules as (select * from {{ ref("accelerator_name_rules") }}),

@@ -1,6 +1,5 @@
 -- What the power model says each component used, were there no meter: on a known host
--- its
--- part of the idle power and of what work adds, else as if it were alone. Rungs
+-- its part of the idle power and of what work adds, else as if it were alone. Rungs
 -- `utilization`, `allocation` and `missing`. One row per run, attempt and component.
 with
     components as (select * from {{ ref("int_energy__components_alone") }}),

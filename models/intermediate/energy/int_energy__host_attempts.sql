@@ -1,6 +1,5 @@
 -- How an attempt's energy lies on its known hosts: by what the model says that each
--- gave
--- it, evenly where it says nothing. One row per run, attempt and host.
+-- gave it, evenly where it says nothing. One row per run, attempt and host.
 with
     attempt_hosts as (select * from {{ ref("int_runs__attempt_hosts") }}),
     hosts as (select * from {{ ref("int_energy__hosts") }}),

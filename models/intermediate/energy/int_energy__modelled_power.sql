@@ -1,7 +1,6 @@
 -- Mean power that the model gives an attempt on each of its machines were it alone
--- there,
--- all components together; null where it cannot tell one of them. One row per run and
--- attempt.
+-- there, all components together; null where it cannot tell one of them. One row per
+-- run and attempt.
 with
     modelled as (select * from {{ ref("int_energy__components_alone") }}),
     resources as (select * from {{ ref("int_runs__resources") }}),

@@ -1,9 +1,7 @@
 -- What a machine costs by the hour without any contract: on demand, Linux, half-open
--- days.
--- Of prices from one day the one received last counts; two at once are no price. Where
--- the organisation's own file names a machine in a region, no other list tells its
--- price.
--- One row per provider, region, instance type, currency and first day.
+-- days. Of prices from one day the one received last counts; two at once are no price.
+-- Where the organisation's own file names a machine in a region, no other list tells
+-- its price. One row per provider, region, instance type, currency and first day.
 with
     offers as (
         select *

@@ -1,8 +1,6 @@
 -- Google's machine types at the sum of their parts' prices, where every part has one
--- and
--- nothing else is in the machine. One row per region, machine type, currency and day
--- from
--- which one of the parts has a new price.
+-- and nothing else is in the machine. One row per region, machine type, currency and
+-- day from which one of the parts has a new price.
 with
     type_parts as (select * from {{ ref("int_cost__machine_type_parts") }}),
     part_prices as (select * from {{ ref("int_cost__part_prices") }}),

@@ -1,6 +1,5 @@
 -- Attempts with the facts of their machine and what the name of their accelerators
--- says.
--- One row per run and attempt.
+-- says. One row per run and attempt.
 with
     attempts as (select * from {{ ref("int_runs__located") }}),
     hardware as (select * from {{ ref("int_energy__hardware") }}),

@@ -1,6 +1,5 @@
 -- Keys of the bill's tags that say whose a charge is, the first one of a kind first.
--- One
--- row per kind and key.
+-- One row per kind and key.
 with
     parameters as (select * from {{ ref("stg_settings__parameters") }}),
 

@@ -1,6 +1,5 @@
 -- Every delivery of a factor table or of list prices known at the as-of time: a later
--- one
--- adds to the earlier ones and hides none. One row per delivery.
+-- one adds to the earlier ones and hides none. One row per delivery.
 with
     deliveries as (select * from {{ source("landing", "_deliveries") }}),
 

@@ -1,6 +1,5 @@
 -- Google Cloud's bill in FOCUS, our names and units: of usage cost exports one more
--- charge
--- per credit, of FOCUS exports as they are. One row per charge.
+-- charge per credit, of FOCUS exports as they are. One row per charge.
 select *
 from {{ ref("stg_gcp_billing__cost_charges") }}
 union all

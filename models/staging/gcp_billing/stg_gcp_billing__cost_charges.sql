@@ -1,7 +1,6 @@
 -- The cost of each line of Google Cloud's bill, in FOCUS: its discounts reduce the
 -- effective cost; what it was billed with them and its credits are charges of their
--- own.
--- One row per line.
+-- own. One row per line.
 with
     lines as (select * from {{ ref("stg_gcp_billing__lines") }}),
     credits as (select * from {{ ref("stg_gcp_billing__credits") }}),

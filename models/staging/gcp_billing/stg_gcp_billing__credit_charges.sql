@@ -1,6 +1,5 @@
 -- Each credit on a line of Google Cloud's bill as a charge of its own, in FOCUS; one
--- that
--- is a discount is in the effective cost of its line already, so its own is zero.
+-- that is a discount is in the effective cost of its line already, so its own is zero.
 -- One row per line and credit.
 with
     charges as (select * from {{ ref("stg_gcp_billing__cost_charges") }}),

@@ -1,6 +1,5 @@
 -- List prices of machines and of their parts, by the hour: every one that was landed
--- and
--- known at the as-of time; a later list adds to the earlier ones and hides none.
+-- and known at the as-of time; a later list adds to the earlier ones and hides none.
 -- One row per delivery and offer.
 with
     landed as (
