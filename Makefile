@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 WORKERS ?= 2
 PYTEST_ARGS ?=
-BENCH_ROWS ?= 3000000
+BENCH_ROWS ?= 10000000
 BENCH_JOBS ?= 200000
 BENCH_RUNS ?= 1000000
 
@@ -50,7 +50,7 @@ docs: setup ## the models' documentation, with lineage
 	@$(BIN)/observatory docs
 
 bench: setup ## speed of landing and of the night (BENCH_ROWS, BENCH_JOBS, BENCH_RUNS)
-	@$(BIN)/python bench/focus.py --rows $(BENCH_ROWS) < /dev/null
+	@$(BIN)/python bench/bill.py --rows $(BENCH_ROWS) < /dev/null
 	@$(BIN)/python bench/sacct.py --jobs $(BENCH_JOBS) < /dev/null
 	@$(BIN)/python bench/hours.py --runs $(BENCH_RUNS) < /dev/null
 

@@ -15,7 +15,7 @@ MONTHS = [
     f"{year}-{month:02d}"
     for year, month in [(2025, 11), (2025, 12), *((2026, month) for month in range(1, 11))]
 ]
-RESOURCES = 40_000
+RESOURCES = 5_000  # 170 lines a month each, where an hourly report has 700
 RUNS = 5_000
 BILLING_MODELS = ("staging/focus/", "intermediate/cost/", "marts/fct_billing", "marts/fct_cost")
 DAYS = 28
@@ -108,7 +108,7 @@ select to_json({{
     'event_time': strftime(start_at + interval 10 hour, '%Y-%m-%dT%H:%M:%SZ'),
     'started_at': strftime(start_at, '%Y-%m-%dT%H:%M:%SZ'), 'duration_s': 36000,
     'instance_type': 'm5.xlarge', 'region': 'eu-west-1',
-    'resource_id': 'i-' || lpad(printf('%x', n * 8), 17, '0')
+    'resource_id': 'i-' || lpad(printf('%x', n), 17, '0')
 }})
 from (
     select n, timestamp '2025-11-01 00:00:00' + interval (hash(n) % 7000) hour as start_at
