@@ -17,7 +17,14 @@ MONTHS = [
 ]
 RESOURCES = 5_000  # 170 lines a month each, where an hourly report has 700
 RUNS = 5_000
-BILLING_MODELS = ("staging/focus/", "intermediate/cost/", "marts/fct_billing", "marts/fct_cost")
+BILLING_MODELS = (
+    "staging/focus/",
+    "intermediate/cost/",
+    "marts/fct_billing",
+    "marts/fct_cost",
+    "marts/fct_run_cost",
+    "marts/fct_unallocated",
+)
 DAYS = 28
 
 # Seeded: every value is a hash of its line's or its resource's number, so the file is the same on
