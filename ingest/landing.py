@@ -8,8 +8,8 @@ A delivery is one scope (an export's billing period, one log file, one event seg
 at one time. It is written under a temporary name, synced and renamed; its manifest row is the
 commit: data without one is invisible. Landing the same content for the same scope again changes
 nothing; different content is a new delivery that supersedes the old one and never overwrites it.
-What a source fetched it from (`marks`) stands beside it, and is
-all that may change: content fetched again from new objects is the old delivery with new marks.
+What a source fetched it from (`marks`) stands beside it, and is all that may change: content
+fetched again from new objects is the old delivery with new marks.
 The newest landed is the newest known: if the clock was set back, a delivery is noted as received
 just after the newest of its scope. Rows in = rows landed + rows rejected, always.
 """

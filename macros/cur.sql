@@ -1,4 +1,4 @@
-{# How the line types of AWS cost and usage reports become FOCUS; the reasons: docs/billing-aws.md. #}
+{# How the line types of AWS cost and usage reports become FOCUS; the reasons: docs/bills.md. #}
 {# What a line is a charge for. A type that AWS has not told us of yet is null. #}
 {% macro cur_charge_category(line_type) -%}
     case

@@ -1,7 +1,6 @@
 -- Charges that are a run's, or a job's and so its runs', by what the charge itself
--- says:
--- a resource that was the run's alone, else a tag of the run, else one of the job. One
--- row per charge and run.
+-- says: a resource that was the run's alone, else a tag of the run, else one of the
+-- job. One row per charge and run.
 with
     charges as (select * from {{ ref("int_cost__charges_wanted") }}),
     run_resources as (select * from {{ ref("int_cost__run_resources") }}),
