@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from ingest.errors import AuditFailed, BuildFailed, ConfigError, ObservatoryError
 from observatory import memory
 from observatory.settings import Settings
@@ -33,6 +35,7 @@ Progress = Callable[[int, int, str], None]
 
 DEFAULT_MEMORY_LIMIT = "75%"
 PROBLEMS_LISTED = 8
+VALUES_TOLD = 5
 PARSED = "partial_parse.msgpack"
 _MODELS = ("model", "seed", "snapshot")
 _dbt_lock = threading.Lock()
@@ -331,6 +334,7 @@ def _read_result(project: Path, warehouse: Path, home: Path, target: Path) -> Bu
         run = json.loads((target / "run_results.json").read_text("utf-8"))
     except FileNotFoundError as error:
         raise BuildFailed(f"dbt left no result; see {target / 'logs' / 'dbt.log'}") from error
+    found = _found(warehouse, run["results"])
     built = passed = 0
     failed: list[str] = []
     warned: list[str] = []
@@ -338,17 +342,18 @@ def _read_result(project: Path, warehouse: Path, home: Path, target: Path) -> Bu
     problems: list[str] = []
     for result in run["results"]:
         kind, _, rest = result["unique_id"].partition(".")
-        name = manifest["nodes"].get(result["unique_id"], {}).get("name", rest)
+        name = _name(manifest, result["unique_id"], rest)
+        message = found.get(result["unique_id"]) or _one_line(result.get("message"))
         status = result["status"]
         if status == "warn":
             warned.append(name)
-            logger.warning("test %s warns: %s", name, _one_line(result.get("message")))
+            logger.warning("test %s warns: %s", name, message)
         elif status in ("success", "pass"):
             built += kind in _MODELS
             passed += kind == "test"
         elif status in ("error", "fail"):
             (failed if kind == "test" else broken).append(name)
-            problems.append(f"{kind} {name}: {_one_line(result.get('message'))}")
+            problems.append(f"{kind} {name}: {message}")
         # "skipped": what it depends on failed, and is named
     return BuildResult(
         project=project,
@@ -364,6 +369,52 @@ def _read_result(project: Path, warehouse: Path, home: Path, target: Path) -> Bu
         broken_models=sorted(broken),
         problems=sorted(problems, key=lambda problem: problem.startswith("test ")),
     )
+
+
+def _name(manifest: Mapping[str, Any], unique_id: str, otherwise: str) -> str:
+    """What a node is called: a generic test by what it asks and of what, whatever its length."""
+    nodes = manifest["nodes"]
+    node = nodes.get(unique_id, {})
+    test, about = node.get("test_metadata"), nodes.get(node.get("attached_node"))
+    if not test or not about:
+        return str(node.get("name", otherwise))
+    return "_".join(filter(None, [test["name"], about["name"], test["kwargs"].get("column_name")]))
+
+
+def _found(warehouse: Path, results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What tests that did not pass found, by their id: how many rows, and one of them. A test may
+    say in a column `problem` what is wrong with a row.
+    """
+    sought = [r for r in results if r["status"] in ("fail", "warn") and r.get("compiled_code")]
+    if not sought:
+        return {}
+    told = {}
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for result in sought:
+            try:
+                told[result["unique_id"]] = _rows_found(connection, result["compiled_code"])
+            except duckdb.Error as error:  # dbt's own message then
+                logger.info("%s cannot be asked again: %s", result["unique_id"], error)
+    return told
+
+
+def _rows_found(connection: duckdb.DuckDBPyConnection, test: str) -> str:
+    problem = "problem" if "problem" in connection.sql(test).columns else "null"
+    found = connection.execute(
+        f"select {problem}, count(*), min(found) from ({test}) as found "  # noqa: S608
+        "group by 1 order by 2 desc, 1"
+    ).fetchall()
+    return ", ".join(
+        f"{f'{what} in ' if what else ''}{rows} row(s), such as {_example(row)}"
+        for what, rows, row in found
+    )
+
+
+def _example(row: Mapping[str, Any]) -> str:
+    """The first values of a row: those that tell it apart from others."""
+    known = [(key, value) for key, value in row.items() if value is not None and key != "problem"]
+    return " ".join(f"{key}={value}" for key, value in known[:VALUES_TOLD]) or "all null"
 
 
 def _one_line(message: str | None) -> str:

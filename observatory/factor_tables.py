@@ -72,39 +72,37 @@ def _tables(seeds: list[dict[str, Any]]) -> Iterator[FactorTable]:
             continue
         columns = {name: DTYPES[kind] for name, kind in types.items()}
         tests = dict(_tests(seed))
+        rules = tests["column_rules"]
         yield FactorTable(
             name=seed["name"],
             columns=columns,
             checks={
-                column["name"]: _check(columns[column["name"]], dict(_tests(column)))
-                for column in seed["columns"]
-                if column["name"] != RECORDED_ON
+                name: _check(kind, name, rules)
+                for name, kind in columns.items()
+                if name != RECORDED_ON
             },
             key=_without_recorded(tests["unique_key"]),
             exclusive=_without_recorded(tests.get("validity_intervals_do_not_overlap", {})),
         )
 
 
-def _tests(node: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, arguments) of the data tests of a seed or column."""
-    for test in node.get("data_tests", ()):
-        if isinstance(test, str):
-            yield test, {}
-        else:
-            for name, body in test.items():
-                yield name, body["arguments"]
+def _tests(seed: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, arguments) of the data tests of a seed as a whole."""
+    for test in seed.get("data_tests", ()):
+        for name, body in test.items():
+            yield name, body["arguments"]
 
 
 def _without_recorded(arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(column for column in arguments.get("columns", ()) if column != RECORDED_ON)
 
 
-def _check(dtype: pl.DataType, tests: Mapping[str, Mapping[str, Any]]) -> pa.Column:
+def _check(dtype: pl.DataType, column: str, rules: Mapping[str, Any]) -> pa.Column:
+    """What tests/dbt/generic/column_rules.sql asks of a column."""
     checks = []
-    if "accepted_values" in tests:
-        checks.append(pa.Check.isin(tests["accepted_values"]["values"]))
-    if "in_range" in tests:
-        low, high = tests["in_range"].get("min"), tests["in_range"].get("max")
-        checks += [pa.Check.ge(low)] if low is not None else []
-        checks += [pa.Check.le(high)] if high is not None else []
-    return pa.Column(dtype, checks, nullable="not_null" not in tests)
+    if column in rules.get("one_of", {}):
+        checks.append(pa.Check.isin(rules["one_of"][column]))
+    limits = rules.get("within", {}).get(column, {})
+    checks += [pa.Check.ge(limits["min"])] if "min" in limits else []
+    checks += [pa.Check.le(limits["max"])] if "max" in limits else []
+    return pa.Column(dtype, checks, nullable=column not in rules.get("known", ()))

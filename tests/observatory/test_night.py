@@ -162,6 +162,26 @@ def test_a_failed_test_publishes_nothing_and_is_named(settings: Settings, now: d
     assert night(settings, now + timedelta(days=2)).totals["runs"] == 4
 
 
+def test_a_failed_rule_names_model_and_column_and_shows_a_row(
+    settings: Settings, now: datetime
+) -> None:
+    (settings.base / "in" / "b.txt").write_text("r4,1001\nr5,1002\n,7\nr6,99\nr7,nan\nr8,1000\n")
+    with pytest.raises(AuditFailed) as error:
+        night(settings, now)
+    assert error.value.failed_tests == ["column_rules_fct_runs"]
+    assert (
+        "test column_rules_fct_runs: "
+        "facility_energy_kwh is above 1000 in 2 row(s), such as run_id=r4 facility_energy_kwh=1001"
+    ) in str(error.value)
+    for told in (
+        "energy_method is not on its list in 1 row(s), such as run_id=r6",
+        "facility_energy_kwh is not a number in 1 row(s), such as run_id=r7",
+        "run_id is null in 1 row(s), such as facility_energy_kwh=7",
+    ):
+        assert told in str(error.value)
+    assert "r8" not in str(error.value)
+
+
 def test_a_broken_model_publishes_nothing(settings: Settings, now: datetime) -> None:
     (settings.base / "in" / "b.txt").write_text("r4,666\n")
     with pytest.raises(BuildFailed, match=r"model fct_runs: .*the beast"):

@@ -1,9 +1,11 @@
 """A source and a dbt project so small that a night takes a second or two.
 
 The source reads text files of `run_id,kwh` lines. The project publishes them as `fct_runs`. A
-negative figure fails a test, 666 breaks a model, 13 only warns; its unit test always fails.
+negative figure fails a test, so does one above 1000, a 99 and a run without a name; 666 breaks a
+model, 13 only warns; its unit test always fails.
 """
 
+import shutil
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
+from demo_commands import REPO
 from pydantic import Field, SecretStr
 
 from ingest.contracts import REJECTED_SCHEMA, Batch, Dataset, empty_rejected, rejected_file
@@ -117,7 +120,7 @@ PROJECT = {
             where dataset = 'tiny__values'
                 and received_at_utc::timestamp <= timestamp '{{ var("as_of") }}'
         )
-        select landed.* exclude (filename), delivery_id
+        select landed.* exclude (filename) replace (nullif(run_id, '') as run_id), delivery_id
         from read_parquet(
             '{{ env_var("OBSERVATORY_LANDING") }}/tiny__values/*.parquet',
             union_by_name = true, filename = true) as landed
@@ -127,6 +130,7 @@ PROJECT = {
         select
             run_id,
             if(kwh = 666, error('the beast'), kwh) as facility_energy_kwh,
+            if(kwh = 99, 'guessed', 'measured') as energy_method,
             kwh * 100 as emissions_location_g_co2e,
             cast(null as double) as effective_cost,
             cast(null as varchar) as cost_currency,
@@ -144,7 +148,12 @@ PROJECT = {
         models:
           - name: fct_runs
             config: {meta: {key: [run_id]}}
-            columns: [{name: run_id, data_tests: [not_null]}]
+            data_tests:
+              - column_rules:
+                  arguments:
+                    known: [run_id]
+                    within: {facility_energy_kwh: {max: 1000}}
+                    one_of: {energy_method: [measured]}
           - name: fct_twice
             config: {meta: {key: [facility_energy_kwh]}}
         unit_tests:
@@ -165,6 +174,7 @@ PROJECT = {
 
 def write_project(folder: Path) -> Path:
     write_files(folder, PROJECT)
+    shutil.copytree(REPO / "tests" / "dbt" / "generic", folder / "tests" / "generic")
     return folder
 
 

@@ -451,13 +451,8 @@ def promised_values(column: str) -> set[str]:
     """The values that fct_runs promises for one of its columns."""
     marts = yaml.safe_load((ROOT / "models" / "marts" / "_marts.yml").read_text())["models"]
     (runs,) = (mart for mart in marts if mart["name"] == "fct_runs")
-    (promised,) = (each for each in runs["columns"] if each["name"] == column)
-    (values,) = (
-        test["accepted_values"]["arguments"]["values"]
-        for test in promised["data_tests"]
-        if "accepted_values" in test
-    )
-    return set(values)
+    (rules,) = (test["column_rules"] for test in runs["data_tests"] if "column_rules" in test)
+    return set(rules["arguments"]["one_of"][column])
 
 
 COMPONENTS = ("cpu", "memory", "accelerator", "storage", "network", "other", "all")
