@@ -777,12 +777,18 @@ def anomaly_counts(con: Connection) -> pl.DataFrame:
 # --- the bill ---
 
 
+# The cost asked for; what is of one billing month (of all where it is null) and currency.
+_COST = "case $basis when 'billed' then billed_cost else effective_cost end"
+_OF_MONTH = (
+    "($month::date is null or billing_period_date = $month::date) and cost_currency = $currency"
+)
+
 # CTE: the lines of one billing month (all where it is null) and currency, at the cost asked for.
-_CHOSEN_LINES = """
+_CHOSEN_LINES = f"""
             chosen_lines as (
                 select
                     *,
-                    case $basis when 'billed' then billed_cost else effective_cost end as cost,
+                    {_COST} as cost,
                     case $dimension
                         when 'allocation' then allocation
                         when 'provider' then provider
@@ -793,24 +799,20 @@ _CHOSEN_LINES = """
                         when 'region' then region
                     end as name
                 from bill
-                where
-                    ($month::date is null or billing_period_date = $month::date)
-                    and cost_currency = $currency
+                where {_OF_MONTH}
             )
-"""
+"""  # noqa: S608  (constants of this file)
 
 # CTE: the same of the resources on no run.
-_CHOSEN_RESOURCES = """
+_CHOSEN_RESOURCES = f"""
             chosen_resources as (
                 select
                     *,
-                    case $basis when 'billed' then billed_cost else effective_cost end as cost
+                    {_COST} as cost
                 from unallocated
-                where
-                    ($month::date is null or billing_period_date = $month::date)
-                    and cost_currency = $currency
+                where {_OF_MONTH}
             )
-"""
+"""  # noqa: S608  (constants of this file)
 
 
 def bill_options(con: Connection) -> pl.DataFrame:
@@ -885,7 +887,7 @@ def bill_split(con: Connection, basis: Basis, months: int = 6) -> pl.DataFrame:
     allocation: money is never added across currencies."""
     return _ask(
         con,
-        """
+        f"""
         with
             latest as (
                 select distinct billing_period_date
@@ -900,14 +902,14 @@ def bill_split(con: Connection, basis: Basis, months: int = 6) -> pl.DataFrame:
             provider,
             billing_period_date as month,
             allocation,
-            sum(case $basis when 'billed' then billed_cost else effective_cost end) as cost,
+            sum({_COST}) as cost,
             sum(x_energy_kwh) as energy_kwh,
             sum(x_emissions_location_g_co2e) as emissions_g_co2e
         from bill
         join latest using (billing_period_date)
         group by all
         order by cost_currency, provider, month, allocation
-        """,
+        """,  # noqa: S608  (constants of this file)
         basis=basis,
         months=months,
     )

@@ -13,7 +13,7 @@ from functools import lru_cache
 import polars as pl
 
 from ingest.errors import FileRejected
-from ingest.focus_columns import INSTANT, LEAST_KNOWN, MONEY
+from ingest.focus_columns import INSTANT, LEAST_KNOWN, MONEY, check_required
 from ingest.table_csv import Header
 
 TEXT, NUMBER = pl.String(), pl.Float64()
@@ -172,14 +172,7 @@ def match_header(source_file: str, names: Sequence[str]) -> Header:
             "move the file elsewhere or narrow the `path` of the source (a FOCUS export is read "
             "by [sources.focus])",
         )
-    missing = [column for column in REQUIRED if column not in found.known]
-    if missing:
-        raise FileRejected(
-            source_file,
-            "missing_column",
-            f"the file has no column {', '.join(missing)}; select it in the export's settings "
-            "and have the export delivered again",
-        )
+    check_required(source_file, found.known, REQUIRED)
     return Header(tuple(names), found.known, found.extra)
 
 

@@ -4,7 +4,7 @@ Source: FinOps Open Cost and Usage Specification 1.0 (43 columns), 1.1 (50) and 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -133,7 +133,14 @@ def match_header(source_file: str, names: Sequence[str]) -> Header:
             "this is not a FOCUS export: its header has hardly a FOCUS column; "
             "move the file elsewhere or narrow the `path` of the source",
         )
-    missing = [column for column in REQUIRED if column not in known]
+    check_required(source_file, known, REQUIRED)
+    extra = {name: i for i, name in enumerate(names) if i not in known.values()}
+    return Header(tuple(names), known, extra)
+
+
+def check_required(source_file: str, known: Collection[str], required: Sequence[str]) -> None:
+    """Refuse a file without a column that every charge needs. Raises FileRejected."""
+    missing = [column for column in required if column not in known]
     if missing:
         raise FileRejected(
             source_file,
@@ -141,8 +148,6 @@ def match_header(source_file: str, names: Sequence[str]) -> Header:
             f"the file has no column {', '.join(missing)}; select it in the export's settings "
             "and have the export delivered again",
         )
-    extra = {name: i for i, name in enumerate(names) if i not in known.values()}
-    return Header(tuple(names), known, extra)
 
 
 def _plain(name: str) -> str:

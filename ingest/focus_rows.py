@@ -7,18 +7,11 @@ import polars as pl
 
 from ingest.bill_facts import Facts, facts_json, flat
 from ingest.bill_files import Typed
-from ingest.contracts import Dataset, Problem
+from ingest.bill_rows import row_problems, typed_column
+from ingest.contracts import Dataset
 from ingest.files import InputFile
-from ingest.focus_columns import COLUMNS, INSTANT, JSON_COLUMNS, MONEY, NEVER_NULL
-from ingest.focus_values import (
-    as_float,
-    as_instant,
-    as_json,
-    as_money,
-    as_text,
-    extra_json,
-    month_of,
-)
+from ingest.focus_columns import COLUMNS, JSON_COLUMNS, NEVER_NULL
+from ingest.focus_values import as_text, extra_json, month_of
 from ingest.table_csv import Block, Header
 
 # How files become rows; when this changes, remote files are fetched again.
@@ -60,7 +53,8 @@ def typed(dataset: Dataset, file: InputFile, header: Header, block: Block, zone:
         if name not in header.known:
             columns[name] = pl.repeat(None, height, dtype=dtype, eager=True)
             continue
-        columns[name], found = _column(name, dtype, block.columns[header.known[name]], zone)
+        source = block.columns[header.known[name]]
+        columns[name], found = typed_column(name, dtype, source, zone, JSON_COLUMNS)
         problems += found
     extra = {name: block.columns[i].alias(name) for name, i in header.extra.items()}
     told = {
@@ -78,23 +72,9 @@ def typed(dataset: Dataset, file: InputFile, header: Header, block: Block, zone:
     )
     columns["x_extra"] = extra_json(list(extra.values()), height)
     rows = pl.DataFrame({name: columns[name] for name in dataset.schema})
-    problems += _row_problems(rows)
+    problems += row_problems(rows, "ChargePeriodStart", "ChargePeriodEnd", NEVER_NULL)
     start = "BillingPeriodStart"
     return rows, problems, month_of(block.columns[header.known[start]], rows[start])
-
-
-def _column(
-    name: str, dtype: pl.DataType, source: pl.Series, zone: ZoneInfo
-) -> tuple[pl.Series, list[Problem]]:
-    if dtype == MONEY:
-        return as_money(name, source)
-    if dtype == INSTANT:
-        return as_instant(name, source, zone)
-    if dtype == pl.Float64:
-        return as_float(name, source)
-    if name in JSON_COLUMNS:
-        return as_json(name, source)
-    return as_text(source), []
 
 
 def _facts(row: Facts) -> Facts:
@@ -106,16 +86,3 @@ def _facts(row: Facts) -> Facts:
     if "ServiceType" in facts and facts["ServiceType"].startswith(("Standard_", "Basic_")):
         facts.setdefault("InstanceType", facts["ServiceType"])
     return facts
-
-
-def _row_problems(rows: pl.DataFrame) -> list[Problem]:
-    """What is wrong with rows whose values could all be read."""
-    remedy = "correct it where the export is made"
-    backwards = (rows["ChargePeriodEnd"] < rows["ChargePeriodStart"]).fill_null(False)
-    detail = f"ChargePeriodEnd is before ChargePeriodStart; {remedy}"
-    problems: list[Problem] = [("ChargePeriodEnd", "out_of_range", detail, backwards)]
-    for name in NEVER_NULL:
-        if rows[name].null_count():
-            detail = f"{name} has no value, so the charge cannot be dated or summed; {remedy}"
-            problems.append((name, "missing_value", detail, rows[name].is_null()))
-    return problems

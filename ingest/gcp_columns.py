@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow
 
 from ingest.bill_facts import Facts, facts_json, flat
+from ingest.bill_rows import row_problems
 from ingest.bounds import MAX_BYTE_SECONDS, MAX_COST
 from ingest.contracts import Dataset, Problem, split
 from ingest.focus_columns import INSTANT, MONEY
@@ -224,12 +225,7 @@ def _typed(
 
 def _row_problems(typed: pl.DataFrame) -> Iterator[Problem]:
     """What is wrong with rows whose values could all be read."""
-    for name in NEVER_NULL:
-        detail = f"{name} has no value, so the charge cannot be dated or summed; {REMEDY}"
-        yield name, "missing_value", detail, typed[name].is_null()
-    backwards = (typed["usage_end_time"] < typed["usage_start_time"]).fill_null(False)
-    detail = f"usage_end_time is before usage_start_time; {REMEDY}"
-    yield "usage_end_time", "out_of_range", detail, backwards
+    yield from row_problems(typed, "usage_start_time", "usage_end_time", NEVER_NULL, REMEDY)
     for name in ("usage_amount", "usage_amount_in_pricing_units"):
         above = (typed[name].abs() > MAX_BYTE_SECONDS).fill_null(False)
         detail = f"{name} is not between -{MAX_BYTE_SECONDS:.0e} and {MAX_BYTE_SECONDS:.0e}"

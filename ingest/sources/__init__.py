@@ -17,11 +17,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Annotated, Protocol, runtime_checkable
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+import polars as pl
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from ingest.contracts import Dataset, Told
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+        pl.select(pl.datetime(2026, 1, 1).dt.replace_time_zone(value))
+    except (KeyError, ValueError, OSError, pl.exceptions.ComputeError) as error:
+        raise ValueError(f"{value!r} is no IANA time zone; write it like Europe/Berlin") from error
+    return value
+
+
+# The clock of times that a file writes without a zone.
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
 
 
 class SourceSettings(BaseModel):

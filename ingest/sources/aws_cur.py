@@ -14,19 +14,11 @@ import polars as pl
 
 from ingest.bill_facts import Facts, facts_json, flat, json_text
 from ingest.bill_files import Typed, read_bills
+from ingest.bill_rows import row_problems, typed_column
 from ingest.contracts import Dataset, Problem, Told
 from ingest.cur_columns import COLUMNS, MAPS, NEVER_NULL, layout, match_header
 from ingest.files import InputFile
-from ingest.focus_columns import INSTANT, MONEY
-from ingest.focus_values import (
-    as_float,
-    as_instant,
-    as_json,
-    as_money,
-    as_text,
-    extra_json,
-    month_of,
-)
+from ingest.focus_values import as_text, extra_json, month_of
 from ingest.objects import ObjectSourceSettings
 from ingest.sources import SourceContext, SourceSettings
 from ingest.table_csv import Block, Header
@@ -105,7 +97,8 @@ def typed(file: InputFile, header: Header, block: Block) -> Typed:
     columns["source_row"] = block.rows
     for name, dtype in COLUMNS.items():
         if name in places.known:
-            columns[name], found = _column(name, dtype, block.columns[places.known[name]])
+            source = block.columns[places.known[name]]
+            columns[name], found = typed_column(name, dtype, source, ZONE, MAPS)
             problems += found
         else:
             columns[name] = pl.repeat(None, height, dtype=dtype, eager=True)
@@ -124,18 +117,6 @@ def typed(file: InputFile, header: Header, block: Block) -> Typed:
     problems += _row_problems(rows)
     start = "bill_billing_period_start_date"
     return rows, problems, month_of(block.columns[places.known[start]], rows[start])
-
-
-def _column(name: str, dtype: pl.DataType, source: pl.Series) -> tuple[pl.Series, list[Problem]]:
-    if dtype == MONEY:
-        return as_money(name, source)
-    if dtype == INSTANT:
-        return as_instant(name, source, ZONE)
-    if dtype == pl.Float64:
-        return as_float(name, source)
-    if name in MAPS:
-        return as_json(name, source)
-    return as_text(source), []
 
 
 def _with_members(whole: pl.Series, members: dict[str, pl.Series], height: int) -> pl.Series:
@@ -171,16 +152,8 @@ def _facts(row: Facts) -> Facts:
 
 def _row_problems(rows: pl.DataFrame) -> list[Problem]:
     """What is wrong with rows whose values could all be read."""
-    remedy = "correct it where the export is made"
     start, end = "line_item_usage_start_date", "line_item_usage_end_date"
-    backwards = (rows[end] < rows[start]).fill_null(False)
-    problems: list[Problem] = [
-        (end, "out_of_range", f"{end} is before {start}; {remedy}", backwards)
-    ]
-    for name in NEVER_NULL:
-        if rows[name].null_count():
-            detail = f"{name} has no value, so the line cannot be dated or summed; {remedy}"
-            problems.append((name, "missing_value", detail, rows[name].is_null()))
+    problems = list(row_problems(rows, start, end, NEVER_NULL))
     kinds = rows["line_item_line_item_type"]
     for kind, name in AMORTISED.items():
         unknown = (kinds == kind).fill_null(False) & rows[name].is_null()

@@ -371,7 +371,7 @@ def test_a_time_that_the_clock_skips_is_refused(night: Night) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ('timezone = "Mars"', "is no time zone"),
+        ('timezone = "Mars"', "is no IANA time zone"),
         ('columns = { when = "Datetime" }', "'when' is none of our columns: zone, from"),
         ('unit = "g/J"', "unit"),
         ('accounting = "gross"', "accounting"),
