@@ -60,6 +60,38 @@ UNKNOWN_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
 SLOW_DOWN = {"SlowDown", "503", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
 GONE = {"NoSuchKey", "404", "NotFound"}
 ELSEWHERE = {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocation"}
+# What Azure calls the same; where it gives no code, the name of its client's error.
+AZURE_MEANINGS = {
+    **dict.fromkeys(
+        (
+            "AuthenticationFailed",
+            "ClientAuthenticationError",
+            "CredentialUnavailableError",
+            "InvalidAuthenticationInfo",
+            "NoAuthenticationInformation",
+        ),
+        "the credentials have expired or are not accepted; renew them (az login, a new key or "
+        "signature)",
+    ),
+    **dict.fromkeys(
+        (
+            "AuthorizationFailure",
+            "AuthorizationPermissionMismatch",
+            "AuthorizationProtocolMismatch",
+            "AuthorizationResourceTypeMismatch",
+            "AuthorizationServiceMismatch",
+            "AuthorizationSourceIPMismatch",
+            "InsufficientAccountPermissions",
+            "PublicAccessNotPermitted",
+        ),
+        "access is denied; grant Storage Blob Data Reader on the container, and let this machine "
+        "through the account's firewall",
+    ),
+    **dict.fromkeys(
+        ("InternalError", "OperationTimedOut", "ServerBusy"),
+        "the store asked to slow down, time and again; it is tried again the next night",
+    ),
+}
 BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError, HTTPError)
 
 
@@ -91,7 +123,10 @@ class ObjectSourceSettings(FileSourceSettings):
         description="For s3://: a role to take on, with the credentials that are there.",
     )
     attempts: int = Field(
-        8, ge=1, le=20, description="How often a request is sent before it counts as failed."
+        8,
+        ge=1,
+        le=20,
+        description="For s3://: how often a request is sent before it counts as failed.",
     )
 
 
@@ -300,7 +335,10 @@ class FsspecPlace:
         scheme = path.partition("://")[0]
         options = {"anon": False} if scheme in ("abfs", "abfss", "az") else {}
         try:
-            self._fs, root = fsspec.url_to_fs(path, use_listings_cache=False, **options)
+            # Not one that was made before: its credentials may have been renewed since.
+            self._fs, root = fsspec.url_to_fs(
+                path, use_listings_cache=False, skip_instance_cache=True, **options
+            )
         except (ImportError, ValueError) as error:
             raise SourceConfigError(f"{path}: no file system for {scheme}:// ({error})") from None
         self._root, self._wanted = _root_and_pattern(root)
@@ -309,6 +347,8 @@ class FsspecPlace:
         """All files below the root."""
         with self._errors():
             facts = self._fs.find(self._root, detail=True)
+            if not isinstance(facts, dict):  # of one file adlfs gives the name alone
+                facts = {key: self._fs.info(key) for key in facts}
         found = []
         for key, fact in facts.items():
             name = _below(self._root.strip("/"), key.strip("/"))
@@ -329,11 +369,16 @@ class FsspecPlace:
         target = _target(folder, entry)
         logger.info("fetching %s/%s (%d bytes)", self.path, entry.name, entry.size)
         with self._errors(entry):
-            if _etag(self._fs.info(entry.key)) != entry.etag:
-                raise _changed(self.path, entry)
+            self._check_same(entry)
             with self._fs.open(entry.key, "rb") as body, target.open("wb") as file:
                 shutil.copyfileobj(body, file, BLOCK_BYTES)
+            # Blocks are requests of their own: all of them were of one object.
+            self._check_same(entry)
         return InputFile(target, entry.name)
+
+    def _check_same(self, entry: Listed) -> None:
+        if _etag(self._fs.info(entry.key)) != entry.etag:
+            raise _changed(self.path, entry)
 
     @contextmanager
     def _errors(self, entry: Listed | None = None) -> Iterator[None]:
@@ -350,11 +395,12 @@ class FsspecPlace:
         except PermissionError:
             raise SourceUnavailable(f"{what}: access is denied; check the credentials") from None
         except Exception as error:
-            kind = getattr(error, "error_code", None) or type(error).__name__
-            raise SourceUnavailable(
-                f"{what}: the store refused or did not answer ({kind}); check the address and the "
-                "credentials"
-            ) from error
+            code = getattr(error, "error_code", None) or type(error).__name__
+            kind = str(getattr(code, "value", code))
+            meaning = AZURE_MEANINGS.get(
+                kind, "the store refused or did not answer; check the address and the credentials"
+            )
+            raise SourceUnavailable(f"{what}: {meaning} ({kind})") from error
 
 
 def _root_and_pattern(path: str) -> tuple[str, re.Pattern[str] | None]:
