@@ -15,7 +15,6 @@ MONTHS = [
     f"{year}-{month:02d}"
     for year, month in [(2025, 11), (2025, 12), *((2026, month) for month in range(1, 11))]
 ]
-RESOURCES = 5_000  # 170 lines a month each, where an hourly report has 700
 RUNS = 5_000
 BILLING_MODELS = (
     "staging/focus/",
@@ -28,26 +27,27 @@ BILLING_MODELS = (
 DAYS = 28
 
 # Seeded: every value is a hash of its line's or its resource's number, so the file is the same on
-# every machine. As on a real bill, a resource has one account, region, price and set of tags.
+# every machine. As on an hourly report, each resource has a line an hour as long as it lives, which
+# is a quarter of a year. It has one account, region, price and set of tags.
 LINES = """
 with
     lines as (
         select
-            hash(i + {offset}) as h,
-            hash(i + {offset}) % {resources} as resource,
-            timestamptz '{month}-01 00:00:00+00' + interval (i * {hours} // {rows}) hour as start_at
-        from range({rows}) as lines(i)
+            hash({month_number} * 1000000000 + i) as h,
+            {month_number} // 3 * {alive} + i % {alive} as resource,
+            timestamptz '{month}-01 00:00:00+00' + interval (i // {alive}) hour as start_at
+        from range({hours} * {alive}) as lines(i)
     ),
     resources as (
         select
-            resource,
+            {month_number} // 3 * {alive} + i as resource,
             hash(resource * 7919) as r,
             hash(resource * 7919) % 4 < 2 as is_machine,
             list_element(['m5.xlarge', 'c5.2xlarge', 'g5.xlarge', 'p4d.24xlarge', 'r5.large'],
                 cast(1 + (hash(resource * 7919) >> 8) % 5 as integer)) as kind,
             list_element(['eu-west-1', 'us-east-1', 'eu-central-1', 'us-west-2'],
                 cast(1 + (hash(resource * 7919) >> 16) % 4 as integer)) as region
-        from range({resources}) as numbers(resource)
+        from range({alive}) as numbers(i)
     )
 select
     cast(region || 'a' as varchar) as AvailabilityZone,
@@ -107,7 +107,7 @@ from read_parquet('{path}/*.parquet')
 group by all
 """
 
-# A run of ten hours on a machine of its own.
+# A run of ten hours on a machine of its own, while that lived.
 EVENTS = """
 select to_json({{
     'event_id': 'e' || n, 'event_type': 'finished', 'run_id': 'run-' || n,
@@ -115,33 +115,36 @@ select to_json({{
     'event_time': strftime(start_at + interval 10 hour, '%Y-%m-%dT%H:%M:%SZ'),
     'started_at': strftime(start_at, '%Y-%m-%dT%H:%M:%SZ'), 'duration_s': 36000,
     'instance_type': 'm5.xlarge', 'region': 'eu-west-1',
-    'resource_id': 'i-' || lpad(printf('%x', n), 17, '0')
+    'resource_id': 'i-' || lpad(printf('%x', n % {resources}), 17, '0')
 }})
 from (
-    select n, timestamp '2025-11-01 00:00:00' + interval (hash(n) % 7000) hour as start_at
+    select
+        n,
+        timestamp '2025-11-01 00:00:00' + interval (n % {resources} // {alive} * 3) month
+        + interval (hash(n) % 600) hour as start_at
     from range({runs}) as numbers(n)
 )
 """
 
 
-def write_month(folder: Path, month: str, rows: int, offset: int, days: int) -> None:
-    """A month's bill of `days` days, one Parquet file."""
+def write_month(folder: Path, number: int, alive: int, days: int) -> None:
+    """A month's bill of `days` days, one Parquet file: `alive` lines an hour."""
     exports = folder / "exports"
     exports.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        sql = LINES.format(
-            month=month, rows=rows, offset=offset, resources=RESOURCES, hours=24 * days
-        )
+        month = MONTHS[number]
+        sql = LINES.format(month=month, month_number=number, alive=alive, hours=24 * days)
         file = exports / f"focus-{month}.parquet"
         connection.execute(f"copy ({sql}) to '{file}' (format parquet, compression zstd)")
 
 
-def write_runs(folder: Path, runs: int) -> None:
+def write_runs(folder: Path, runs: int, alive: int) -> None:
     """Run events, one JSON object per line."""
     (folder / "events").mkdir()
     with duckdb.connect() as connection:
-        rows = connection.execute(EVENTS.format(runs=runs)).fetchall()
+        sql = EVENTS.format(runs=runs, alive=alive, resources=alive * len(MONTHS) // 3)
+        rows = connection.execute(sql).fetchall()
     (folder / "events" / "runs.jsonl").write_text("".join(f"{row[0]}\n" for row in rows))
 
 
@@ -161,15 +164,15 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    rows = parser.parse_args().rows
+    wanted = parser.parse_args().rows
     folder = OUT / "bill"
     shutil.rmtree(folder, ignore_errors=True)
-    each = rows // len(MONTHS)
-    one_day = each // DAYS
-    for i, month in enumerate(MONTHS):
-        is_last = month == MONTHS[-1]
-        write_month(folder, month, each - one_day * is_last, i * each, DAYS - is_last)
-    write_runs(folder, RUNS)
+    alive = wanted // (len(MONTHS) * DAYS * 24)
+    rows = alive * len(MONTHS) * DAYS * 24
+    last = len(MONTHS) - 1
+    for number in range(len(MONTHS)):
+        write_month(folder, number, alive, DAYS - (number == last))
+    write_runs(folder, RUNS, alive)
     size = sum(file.stat().st_size for file in (folder / "exports").iterdir())
     print(f"bill: {rows:,} lines, {size / 1e6:,.0f} MB of Parquet, {len(MONTHS)} billing months")
     baseline_s = baseline_seconds(folder)
@@ -181,7 +184,7 @@ def main() -> None:
     landing_mib = peak_mib()
     report, refresh_s = observatory(config, "refresh", "--no-ingest")
     full = model_seconds(folder, BILLING_MODELS)
-    write_month(folder, MONTHS[-1], each, (len(MONTHS) - 1) * each, DAYS)
+    write_month(folder, last, alive, DAYS)
     observatory(config, "ingest", "focus")
     _, increment_refresh_s = observatory(config, "refresh", "--no-ingest")
     increment = model_seconds(folder, BILLING_MODELS)

@@ -1,42 +1,7 @@
-{# The columns by which charges of one kind are added up per day: all that decides their class,
-   energy, place or owner. #}
-{% macro bill_line_keys() -%}
-    usage_date,
-    billing_period_date,
-    provider_name,
-    billing_account_id,
-    sub_account_id,
-    service_name,
-    service_category,
-    told_region,
-    charge_category,
-    charge_class,
-    charge_description,
-    sku_meter,
-    sku_price_details_json,
-    consumed_unit,
-    billing_currency,
-    is_unused_commitment,
-    team,
-    project
-{%- endmacro %}
-
-{# What is added up by them, in exact decimals. #}
-{% macro bill_line_amounts() -%}
-    {{
-        return(
-            [
-                "consumed_quantity_exact",
-                "effective_cost_exact",
-                "billed_cost_exact",
-                "list_cost_exact",
-            ]
-        )
-    }}
-{%- endmacro %}
-
-{# A charge, with the team and project that its tags tell, as `bill_line_keys` sees it. #}
-{% macro bill_line_columns() -%}
+{# A charge by all that decides its class, energy, place or owner: by these columns charges are
+   added up. #}
+{% macro charge_columns() -%}
+    delivery_id,
     cast(date_trunc('day', charge_start_at_utc) as date) as usage_date,
     billing_period_date,
 
@@ -54,8 +19,49 @@
     consumed_unit,
     billing_currency,
     coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment,
-    team_tag as team,
-    project_tag as project
+
+    resource_id,
+    resource_name,
+    x_parent_resource_id as parent_resource_id,
+    tags_json
+{%- endmacro %}
+
+{# The columns by which the bill is published by day. #}
+{% macro bill_line_keys() -%}
+    usage_date,
+    billing_period_date,
+    provider_name,
+    billing_account_id,
+    sub_account_id,
+    service_name,
+    service_category,
+    told_region,
+    charge_category,
+    charge_class,
+    billing_currency,
+    is_unused_commitment,
+    sku_key,
+    team,
+    project
+{%- endmacro %}
+
+{# What a line of the bill by day keeps. #}
+{% macro daily_line_columns() -%}
+    {{ bill_line_keys() }}, provider_code, region, region_missing_reason
+{%- endmacro %}
+
+{# What is added up by them, in exact decimals, and the digits after their point. #}
+{% macro bill_line_amounts() -%}
+    {{
+        return(
+            [
+                ("consumed_quantity_exact", 12),
+                ("effective_cost_exact", 18),
+                ("billed_cost_exact", 18),
+                ("list_cost_exact", 18),
+            ]
+        )
+    }}
 {%- endmacro %}
 
 {# How the bill and jobs write one machine: its id within any path before it, such as i-0abc of
@@ -192,35 +198,9 @@
     tags_json,
     charge_category,
     charge_class,
-    charge_description,
-    sku_meter,
-    sku_price_details_json,
-    consumed_unit,
     billing_currency,
-    is_unused_commitment
-{%- endmacro %}
-
-{# A charge as `resource_charge_keys` sees it. #}
-{% macro resource_charge_columns() -%}
-    delivery_id,
-    billing_period_date,
-    provider_name,
-    billing_account_id,
-    sub_account_id,
-    service_name,
-    region as told_region,
-    resource_id,
-    resource_name,
-    x_parent_resource_id as parent_resource_id,
-    tags_json,
-    charge_category,
-    charge_class,
-    charge_description,
-    sku_meter,
-    sku_price_details_json,
-    consumed_unit,
-    billing_currency,
-    coalesce(commitment_discount_status = 'Unused', false) as is_unused_commitment
+    is_unused_commitment,
+    sku_key
 {%- endmacro %}
 
 {# The columns by which what is left of them is added up. #}

@@ -11,8 +11,8 @@
     landed.subaccountid as sub_account_id,
     landed.subaccountname as sub_account_name,
 
-    cast(landed.chargeperiodstart as timestamp) as charge_start_at_utc,
-    cast(landed.chargeperiodend as timestamp) as charge_end_at_utc,
+    {{ utc_timestamp("landed.chargeperiodstart") }} as charge_start_at_utc,
+    {{ utc_timestamp("landed.chargeperiodend") }} as charge_end_at_utc,
     -- The month as the bill writes it, in whatever time zone: it ends the scope of
     -- files.
     {{ billing_period_date }} as billing_period_date,

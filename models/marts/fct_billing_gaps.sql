@@ -5,6 +5,7 @@
 -- reason and currency.
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
+    skus as (select * from {{ ref("int_billing__skus") }}),
     gaps as (select * from {{ ref("line_energy_gaps") }}),
 
     final as (
@@ -13,9 +14,9 @@ with
             daily_lines.provider_code as provider,
             daily_lines.service_name,
             daily_lines.region,
-            daily_lines.sku_meter,
-            daily_lines.charge_description,
-            daily_lines.consumed_unit,
+            skus.sku_meter,
+            skus.charge_description,
+            skus.consumed_unit,
             daily_lines.charge_category,
             daily_lines.resource_class,
             daily_lines.rule_id,
@@ -25,6 +26,7 @@ with
             daily_lines.billing_currency as cost_currency,
             cast(sum(daily_lines.line_rows) as bigint) as line_rows
         from daily_lines
+        inner join skus on daily_lines.sku_key = skus.sku_key
         left join gaps on daily_lines.missing_reason = gaps.missing_reason
         where
             daily_lines.missing_reason is not null

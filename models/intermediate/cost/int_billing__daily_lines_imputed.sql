@@ -1,6 +1,7 @@
 -- The bill with the energy of each kind of line: by its quantity, else of a line that
 -- pays for machines what its cost is worth at the organisation's own kWh per currency
 -- unit. One row per row of int_billing__daily_lines.
+{{ config(materialized="view") }}
 with
     lines_powered as (select * from {{ ref("int_billing__daily_lines_powered") }}),
     gaps as (select * from {{ ref("line_energy_gaps") }}),

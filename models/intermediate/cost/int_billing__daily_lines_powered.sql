@@ -1,6 +1,7 @@
 -- The bill with the IT energy that each kind of line is worth by its quantity, by the
 -- rule that its SKU falls under. A unit per month lasts the hours of its own month. One
 -- row per row of int_billing__daily_lines.
+{{ config(materialized="view") }}
 with
     daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
     sku_energy as (select * from {{ ref("int_billing__sku_energy") }}),

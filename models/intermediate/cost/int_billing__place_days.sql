@@ -1,12 +1,12 @@
 -- Places and days that the bill speaks of. A region of several (Google's us) has a row
 -- for each of its regions. One row per provider, region, date and member region.
 with
-    daily_lines as (select * from {{ ref("int_billing__daily_lines") }}),
+    lines_claimed as (select * from {{ ref("int_billing__lines_claimed") }}),
     multi_regions as (select * from {{ ref("multi_regions") }}),
 
     places as (
         select provider_code, region, usage_date
-        from daily_lines
+        from lines_claimed
         where region is not null
         group by provider_code, region, usage_date
     ),

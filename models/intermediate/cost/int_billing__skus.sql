@@ -9,42 +9,56 @@ with
 
     skus as (
         select
-            {{ sku_key("charges_daily") }} as sku_key,
-            lower(provider_name) as provider_name_key,
-            lower(coalesce(service_name, '')) as service_key,
+            sku_key,
+            min(lower(provider_name)) as provider_name_key,
+            min(lower(coalesce(service_name, ''))) as service_key,
+            min(sku_meter) as sku_meter,
+            min(charge_description) as charge_description,
+            min(nullif(sku_price_details_json, '')) as details_json,
+            min(consumed_unit) as consumed_unit,
+            min(coalesce(charge_category, '')) as charge_category
+        from charges_daily
+        group by sku_key
+    ),
+
+    skus_read as (
+        select
+            *,
             lower(coalesce(sku_meter, '')) as meter_text,
             lower(coalesce(charge_description, '')) as description_text,
-            nullif(sku_price_details_json, '') as details_json,
-            lower(trim(coalesce(consumed_unit, ''))) as unit_text,
-            coalesce(charge_category, '') as charge_category
-        from charges_daily
-        group by all
+            lower(trim(coalesce(consumed_unit, ''))) as unit_text
+        from skus
     ),
 
     names_found as (
         select
-            skus.*,
+            skus_read.*,
             coalesce(
-                providers.provider_code, skus.provider_name_key, ''
+                providers.provider_code, skus_read.provider_name_key, ''
             ) as provider_code,
-            lower({{ json_text("skus.details_json", "InstanceType") }}) as details_type,
+            lower(
+                {{ json_text("skus_read.details_json", "InstanceType") }}
+            ) as details_type,
             coalesce(
-                nullif(regexp_extract(skus.meter_text, grammars.text_regex, 1), ''),
                 nullif(
-                    regexp_extract(skus.description_text, grammars.text_regex, 1), ''
+                    regexp_extract(skus_read.meter_text, grammars.text_regex, 1), ''
+                ),
+                nullif(
+                    regexp_extract(skus_read.description_text, grammars.text_regex, 1),
+                    ''
                 )
             ) as text_type,
             nullif(
                 regexp_extract(
-                    concat(skus.meter_text, ' ', skus.description_text),
+                    concat(skus_read.meter_text, ' ', skus_read.description_text),
                     grammars.accelerator_regex,
                     1
                 ),
                 ''
             ) as accelerator_name,
             grammars.is_whole_in_details
-        from skus
-        left join providers on skus.provider_name_key = providers.provider_name_key
+        from skus_read
+        left join providers on skus_read.provider_name_key = providers.provider_name_key
         left join grammars on providers.provider_code = grammars.provider_code
     ),
 
@@ -62,6 +76,10 @@ with
             ) as sku_text,
             names_found.unit_text,
             names_found.charge_category,
+
+            names_found.sku_meter,
+            names_found.charge_description,
+            names_found.consumed_unit,
 
             coalesce(names_found.details_type, names_found.text_type) as type_name,
             names_found.accelerator_name,

@@ -22,7 +22,7 @@ with
                 charges_found.charge_start_at_utc + interval 1 second
             ) as period_end_at_utc,
             lower(charges_found.resource_id) as resource_text,
-            lower(charges_found.x_parent_resource_id) as parent_text,
+            lower(charges_found.parent_resource_id) as parent_text,
             coalesce(
                 providers.provider_code, lower(charges_found.provider_name)
             ) as provider_code,

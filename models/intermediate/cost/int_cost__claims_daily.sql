@@ -1,12 +1,12 @@
--- What runs and their idle machines claim of the bill, added up like
--- int_billing__charges_daily. One row per day, allocation and combination of the keys.
+-- What runs and their idle machines claim of the bill, added up by day. One row per
+-- day, allocation and combination of the bill's keys.
 with
     claims as (select * from {{ ref("int_cost__claims") }}),
     teams as (select * from {{ ref("int_cost__tag_teams") }}),
 
     final as (
         select
-            {{ bill_line_columns() }},
+            {{ bill_line_keys() }},
             allocation,
 
             sum(line_rows) as line_rows,

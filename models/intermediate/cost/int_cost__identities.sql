@@ -1,22 +1,7 @@
 -- What charges say of whose they are: their resource, what it runs inside of, their
--- tags; with the time that such charges span. A delivery that was read on an earlier
--- night is not read again. One row per delivery and combination.
-{{
-    config(
-        materialized="incremental" if target.type == "duckdb" else "table",
-        incremental_strategy="append",
-        pre_hook="{{ forget_old_deliveries(this, ref('int_billing__deliveries')) }}",
-    )
-}}
-{% set deliveries = ref("int_billing__deliveries") %}
+-- tags; with the time that such charges span. One row per delivery and combination.
 with
     charges as (select * from {{ ref("int_billing__resource_charges") }}),
-
-    charges_new as (
-        select *
-        from charges
-        where {{ is_new_delivery("delivery_id", this, deliveries) }}
-    ),
 
     final as (
         select
@@ -30,7 +15,7 @@ with
 
             min(first_start_at_utc) as first_start_at_utc,
             max(last_end_at_utc) as last_end_at_utc
-        from charges_new
+        from charges
         where
             charge_category = 'Usage'
             and coalesce(resource_id, resource_name, nullif(tags_json, '{}'))

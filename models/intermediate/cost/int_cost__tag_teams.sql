@@ -5,8 +5,8 @@ with
     final as (
         select
             tags_json,
-            max(case when tag_kind = 'team' then tag_value end) as team_tag,
-            max(case when tag_kind = 'project' then tag_value end) as project_tag
+            max(case when tag_kind = 'team' then tag_value end) as team,
+            max(case when tag_kind = 'project' then tag_value end) as project
         from tagged
         where tag_kind in ('team', 'project')
         group by tags_json

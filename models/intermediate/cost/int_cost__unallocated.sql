@@ -4,20 +4,7 @@
 -- currency.
 with
     unclaimed as (select * from {{ ref("int_cost__unclaimed") }}),
-    own_rate_parts as (select * from {{ ref("int_cost__own_rate_parts") }}),
-
-    pools as (
-        select
-            billing_period_date,
-            provider_code,
-            account_key,
-            region,
-            hardware_key,
-            billing_currency,
-            {{ exact_sum("fraction_of_left") }} as taken_ratio
-        from own_rate_parts
-        group by all
-    ),
+    own_rate_taken as (select * from {{ ref("int_cost__own_rate_taken") }}),
 
     parts_left as (
         select
@@ -26,20 +13,21 @@ with
                 unclaimed.{{ amount }}
                 - {{
                     amount_to(
-                        "unclaimed." ~ amount, "coalesce(pools.taken_ratio, 0.0)"
+                        "unclaimed." ~ amount,
+                        "coalesce(own_rate_taken.taken_ratio, 0.0)",
                     )
                 }} as {{ amount }}_left
                 {%- if not loop.last %},{% endif %}
             {% endfor %}
         from unclaimed
         left join
-            pools
-            on unclaimed.billing_period_date = pools.billing_period_date
-            and unclaimed.provider_code = pools.provider_code
-            and coalesce(unclaimed.sub_account_id, '') = pools.account_key
-            and coalesce(unclaimed.region, '') = pools.region
-            and unclaimed.hardware_key = pools.hardware_key
-            and unclaimed.billing_currency = pools.billing_currency
+            own_rate_taken
+            on unclaimed.billing_period_date = own_rate_taken.billing_period_date
+            and unclaimed.provider_code = own_rate_taken.provider_code
+            and coalesce(unclaimed.sub_account_id, '') = own_rate_taken.account_key
+            and coalesce(unclaimed.region, '') = own_rate_taken.region
+            and unclaimed.hardware_key = own_rate_taken.hardware_key
+            and unclaimed.billing_currency = own_rate_taken.billing_currency
     ),
 
     final as (

@@ -10,7 +10,7 @@ with
 
     claims_added as (
         select
-            {{ resource_charge_columns() }},
+            {{ resource_charge_keys() }},
 
             sum(line_rows) as line_rows,
             sum(effective_cost_claimed) as effective_cost_exact,
@@ -22,7 +22,6 @@ with
     parts as (
         select
             {{ resource_charge_keys() }},
-            sku_key,
             line_rows,
             effective_cost_exact,
             billed_cost_exact,
@@ -31,7 +30,6 @@ with
         union all
         select
             {{ resource_charge_keys() }},
-            {{ sku_key("claims_added") }} as sku_key,
             - line_rows as line_rows,
             - effective_cost_exact as effective_cost_exact,
             - billed_cost_exact as billed_cost_exact,

@@ -31,8 +31,9 @@ with
             lines.line_item_usage_account_id as sub_account_id,
             lines.line_item_usage_account_name as sub_account_name,
 
-            cast(lines.line_item_usage_start_date as timestamp) as charge_start_at_utc,
-            cast(lines.line_item_usage_end_date as timestamp) as charge_end_at_utc,
+            {{ utc_timestamp("lines.line_item_usage_start_date") }}
+            as charge_start_at_utc,
+            {{ utc_timestamp("lines.line_item_usage_end_date") }} as charge_end_at_utc,
             cast(
                 concat(right(deliveries.scope, 7), '-01') as date
             ) as billing_period_date,

@@ -46,8 +46,8 @@ with
             project_id as sub_account_id,
             project_name as sub_account_name,
 
-            cast(usage_start_time as timestamp) as charge_start_at_utc,
-            cast(usage_end_time as timestamp) as charge_end_at_utc,
+            {{ utc_timestamp("usage_start_time") }} as charge_start_at_utc,
+            {{ utc_timestamp("usage_end_time") }} as charge_end_at_utc,
             billing_period_date,
 
             'Google Cloud' as provider_name,
