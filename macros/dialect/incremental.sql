@@ -1,45 +1,50 @@
-{# Models that remember deliveries: what a delivery holds never changes, so its rows are worked out
-   once. A night starts with the rows of the night before (observatory/memory.py), forgets those of
-   deliveries that are not the newest known any more, and adds the new ones. Which are new is asked
-   when a model is compiled, which is before its pre-hook forgets: both must ask the same question.
-   On Spark such a model is a table, made anew. #}
-{# What is remembered of a delivery holds for its id, and for a key of whatever else decides its
-   rows: a relation with one row per delivery, (delivery_id, <key>). #}
-{% macro _remembered(delivery, key) %}
-    {%- if key -%} concat({{ delivery }}delivery_id, ' ', {{ delivery }}{{ key }})
-    {%- else -%} {{ delivery }}delivery_id
-    {%- endif -%}
-{% endmacro %}
+{# Models that remember parts: what is worked out of a part (a delivery, a billing month) holds as long
+   as its key does, so it is worked out once. A night starts with the rows of the night before
+   (observatory/memory.py), forgets those of parts that are not there any more or whose key is
+   another, and adds the new ones. Which are new is asked when a model is compiled, which is before
+   its pre-hook forgets: both must ask the same question, of a relation with one row per part and its
+   `columns`: what names the part, then its key, if it has one. On Spark such a model is a table, made
+   anew. #}
+{% macro part_text(columns) -%}
+    concat_ws(
+        ' '
+        {%- for column in columns %}
+            , coalesce(cast({{ column }} as string), '?')
+        {%- endfor %}
+    )
+{%- endmacro %}
 
-{# Remove the rows of deliveries that are not read (any more, or not with this key). #}
-{% macro forget_old_deliveries(relation, deliveries, key=none) %}
+{# Remove the rows of parts that are not read (any more, or not with this key). #}
+{% macro forget_old_parts(relation, parts, columns) %}
     {% if is_incremental() %}
         delete from {{ relation }}
         where
-            {{ _remembered("", key) }}
-            not in (select {{ _remembered("", key) }} from {{ deliveries }})
+            {{ part_text(columns) }}
+            not in (select {{ part_text(columns) }} from {{ parts }})
     {% endif %}
 {% endmacro %}
 
-{# Whether a row's delivery is not remembered yet. The names are written out, so that the files of
-   the others are not opened. #}
-{% macro is_new_delivery(delivery_id, relation, deliveries, key=none) %}
-    {% if not execute or load_relation(deliveries) is none %} true
+{# Whether a row's part is not remembered yet. `part` is its name as text. The names are written out,
+   so that the files of other deliveries are not opened. #}
+{% macro is_new_part(part, relation, parts, columns) %}
+    {% if not execute or load_relation(parts) is none %} true
     {% else %}
         {% set remembered %}
             {% if is_incremental() %}
-                where {{ _remembered("", key) }} not in (
-                    select {{ _remembered("", key) }} from {{ relation }}
+                where {{ part_text(columns) }} not in (
+                    select {{ part_text(columns) }} from {{ relation }}
                 )
             {% endif %}
         {% endset %}
         {% set found = run_query(
-            "select delivery_id from "
-            ~ deliveries
+            "select "
+            ~ part_text(columns[:1])
+            ~ " from "
+            ~ parts
             ~ remembered
-            ~ " order by delivery_id"
+            ~ " order by 1"
         ) %}
-        {{ delivery_id }}
+        {{ part }}
         in ('' {% for name in found.columns[0].values() %}, '{{ name }}'{% endfor %})
     {% endif %}
 {% endmacro %}

@@ -9,6 +9,19 @@
     regexp_replace(lower({{ text }}), '[^a-z0-9]', '')
 {% endmacro %}
 
+{# A short text for a group of texts, whatever their order, which is another one as soon as one of them
+   is. #}
+{% macro group_key(expression) -%}
+    md5({{ joined_text("md5(" ~ expression ~ ")", "md5(" ~ expression ~ ")") }})
+{%- endmacro %}
+
+{# All values of a relation's row in one text, which is another one as soon as one of them is. #}
+{% macro row_text(relation) %}
+    {{ return(adapter.dispatch("row_text", "observatory")(relation)) }}
+{% endmacro %}
+{% macro default__row_text(relation) -%} cast({{ relation }} as string) {%- endmacro %}
+{% macro spark__row_text(relation) -%} to_json(struct({{ relation }}.*)) {%- endmacro %}
+
 {# The values of a group in one text, comma-separated, in a fixed order. #}
 {% macro joined_text(expression, order_by) %}
     {{ return(adapter.dispatch("joined_text", "observatory")(expression, order_by)) }}

@@ -3,35 +3,27 @@
 -- the billing currency. One row per billing period, provider, service, region, SKU
 -- meter, charge description, unit, charge category, resource class, rule, missing
 -- reason and currency.
+{{ config(materialized="view") }}
 with
-    daily_lines as (select * from {{ ref("int_billing__daily_lines_priced") }}),
-    skus as (select * from {{ ref("int_billing__skus") }}),
-    gaps as (select * from {{ ref("line_energy_gaps") }}),
+    published as (select * from {{ ref("int_billing__gaps_published") }}),
 
     final as (
         select
-            daily_lines.billing_period_date,
-            daily_lines.provider_code as provider,
-            daily_lines.service_name,
-            daily_lines.region,
-            skus.sku_meter,
-            skus.charge_description,
-            skus.consumed_unit,
-            daily_lines.charge_category,
-            daily_lines.resource_class,
-            daily_lines.rule_id,
-            daily_lines.missing_reason,
-
-            cast(sum(daily_lines.effective_cost_exact) as double) as effective_cost,
-            daily_lines.billing_currency as cost_currency,
-            cast(sum(daily_lines.line_rows) as bigint) as line_rows
-        from daily_lines
-        inner join skus on daily_lines.sku_key = skus.sku_key
-        left join gaps on daily_lines.missing_reason = gaps.missing_reason
-        where
-            daily_lines.missing_reason is not null
-            and coalesce(gaps.is_energy_used, true)
-        group by all
+            billing_period_date,
+            provider,
+            service_name,
+            region,
+            sku_meter,
+            charge_description,
+            consumed_unit,
+            charge_category,
+            resource_class,
+            rule_id,
+            missing_reason,
+            effective_cost,
+            cost_currency,
+            line_rows
+        from published
     )
 
 select *

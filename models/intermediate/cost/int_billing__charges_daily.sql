@@ -6,7 +6,7 @@
     config(
         materialized="incremental" if target.type == "duckdb" else "table",
         incremental_strategy="append",
-        pre_hook="{{ forget_old_deliveries(this, ref('int_billing__deliveries')) }}",
+        pre_hook="{{ forget_old_parts(this, ref('int_billing__deliveries'), ['delivery_id']) }}",
     )
 }}
 {% set deliveries = ref("int_billing__deliveries") %}
@@ -16,7 +16,7 @@ with
     charges_new as (
         select *
         from charges
-        where {{ is_new_delivery("delivery_id", this, deliveries) }}
+        where {{ is_new_part("delivery_id", this, deliveries, ["delivery_id"]) }}
     ),
 
     charges_added as (

@@ -1,5 +1,6 @@
 -- The bill with the energy and emissions of each kind of line. One row per row of
 -- int_billing__daily_lines.
+{{ config(materialized="view") }}
 with
     lines_with_it_energy as (
         select * from {{ ref("int_billing__daily_lines_imputed") }}

@@ -1,10 +1,27 @@
 -- Charges of one kind added up per day, and whom they were claimed for: what runs and
 -- their idle machines claim is taken from the bill and put back as theirs, so the sum
 -- stays the bill. With the machine whose hours a line pays for, and whether these are
--- still nobody's. One row per day, claim and combination of the keys.
+-- still nobody's. A billing
+-- month of which nothing changed is not worked out again. One row per day, claim and
+-- combination of the keys.
+{{
+    config(
+        materialized="incremental" if target.type == "duckdb" else "table",
+        incremental_strategy="append",
+        pre_hook="{{ forget_old_parts(this, ref('int_billing__months_claimed'), ['billing_period_date', 'claimed_key']) }}",
+    )
+}}
+{% set months = ref("int_billing__months_claimed") %}
+{% set month_key = ["billing_period_date", "claimed_key"] %}
+{% set is_new_month = is_new_part(part_text(month_key[:1]), this, months, month_key) %}
 with
-    charges_daily as (select * from {{ ref("int_billing__charges_daily") }}),
-    claims_daily as (select * from {{ ref("int_cost__claims_daily") }}),
+    charges_daily as (
+        select * from {{ ref("int_billing__charges_daily") }} where {{ is_new_month }}
+    ),
+    claims_daily as (
+        select * from {{ ref("int_cost__claims_daily") }} where {{ is_new_month }}
+    ),
+    months as (select * from {{ months }}),
     teams as (select * from {{ ref("int_cost__tag_teams") }}),
     classes as (select * from {{ ref("int_billing__sku_classes") }}),
     providers as (select * from {{ ref("providers") }}),
@@ -87,10 +104,16 @@ with
 
     final as (
         select
-            *,
-            coalesce(sub_account_id, '') as account_key,
-            hardware_key is not null and is_unclaimed_ml as is_unclaimed_machine
+            parts_placed.*,
+            coalesce(parts_placed.sub_account_id, '') as account_key,
+            parts_placed.hardware_key is not null
+            and parts_placed.is_unclaimed_ml as is_unclaimed_machine,
+            months.claimed_key
         from parts_placed
+        inner join
+            months
+            on {{ part_text(["parts_placed.billing_period_date"]) }}
+            = {{ part_text(["months.billing_period_date"]) }}
     )
 
 select *

@@ -5,7 +5,7 @@
     config(
         materialized="incremental" if target.type == "duckdb" else "table",
         incremental_strategy="append",
-        pre_hook="{{ forget_old_deliveries(this, ref('int_cost__deliveries_wanted'), 'wanted_key') }}",
+        pre_hook="{{ forget_old_parts(this, ref('int_cost__deliveries_wanted'), ['delivery_id', 'wanted_key']) }}",
     )
 }}
 {% set wanted = ref("int_cost__deliveries_wanted") %}
@@ -25,7 +25,11 @@ with
             and charges.charge_start_at_utc < identities.wanted_to_utc
             and charges.charge_end_at_utc > identities.wanted_from_utc
         where
-            {{ is_new_delivery("charges.delivery_id", this, wanted, "wanted_key") }}
+            {{
+                is_new_part(
+                    "charges.delivery_id", this, wanted, ["delivery_id", "wanted_key"]
+                )
+            }}
             and charges.charge_category = 'Usage'
             and coalesce(charges.commitment_discount_status, '') <> 'Unused'
     ),
