@@ -33,7 +33,7 @@ LINES = """
 with
     lines as (
         select
-            hash({month_number} * 1000000000 + i) as h,
+            hash({month_number}000000000 + i) as h,
             {month_number} // 3 * {alive} + i % {alive} as resource,
             timestamptz '{month}-01 00:00:00+00' + interval (i // {alive}) hour as start_at
         from range({hours} * {alive}) as lines(i)

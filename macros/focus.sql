@@ -52,7 +52,7 @@
     '{{ source_name }}' as source_name,
     landed.source_file,
     landed.source_row,
-    deliveries.delivery_id,
+    landed.delivery_id,
     deliveries.received_at_utc
 {%- endmacro %}
 
