@@ -25,6 +25,15 @@ BILLING_MODELS = (
     "marts/fct_unallocated",
 )
 DAYS = 28
+# One model at a time: the seconds of each are its own.
+SETTINGS = """
+[sources.focus]
+path = "exports"
+[sources.run_events]
+path = "events"
+[refresh]
+threads = 1
+"""
 
 # Seeded: every value is a hash of its line's or its resource's number, so the file is the same on
 # every machine. As on an hourly report, each resource has a line an hour as long as it lives, which
@@ -176,9 +185,7 @@ def main() -> None:
     size = sum(file.stat().st_size for file in (folder / "exports").iterdir())
     print(f"bill: {rows:,} lines, {size / 1e6:,.0f} MB of Parquet, {len(MONTHS)} billing months")
     baseline_s = baseline_seconds(folder)
-    config = write_config(
-        folder, '[sources.focus]\npath = "exports"\n[sources.run_events]\npath = "events"\n'
-    )
+    config = write_config(folder, SETTINGS)
     observatory(config, "ingest", "run_events")  # start-up and empty landing, not counted
     landed, landing_s = observatory(config, "ingest", "focus")
     landing_mib = peak_mib()
