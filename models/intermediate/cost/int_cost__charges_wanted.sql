@@ -3,6 +3,7 @@
 with
     charges_found as (select * from {{ ref("int_cost__charges_found") }}),
     providers as (select * from {{ ref("providers") }}),
+    regions_named as (select * from {{ ref("int_carbon__regions_named") }}),
     tagged_runs as (select * from {{ ref("int_cost__tagged_runs") }}),
     tagged_jobs as (select * from {{ ref("int_cost__tagged_jobs") }}),
 
@@ -26,12 +27,18 @@ with
             coalesce(
                 providers.provider_code, lower(charges_found.provider_name)
             ) as provider_code,
+            coalesce(regions_named.region, charges_found.told_region) as region,
             tagged_runs.run_id as tagged_run_id,
             tagged_jobs.job_key as tagged_job_key
         from charges_found
         left join
             providers
             on lower(charges_found.provider_name) = providers.provider_name_key
+        left join
+            regions_named
+            on coalesce(charges_found.provider_name, '') = regions_named.told_provider
+            and coalesce(charges_found.told_region, '') = regions_named.told_region
+            and regions_named.told_zone = ''
         left join tagged_runs on charges_found.tags_json = tagged_runs.tags_json
         left join tagged_jobs on charges_found.tags_json = tagged_jobs.tags_json
     )

@@ -15,7 +15,7 @@ with
             provider_code,
             sub_account_id,
             coalesce(service_name, '') as service_name,
-            coalesce(told_region, '') as region,
+            coalesce(region, '') as region,
             billing_currency,
 
             sum(effective_cost_claimed) as effective_cost_exact,
