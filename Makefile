@@ -41,6 +41,7 @@ lint: setup ## ruff, mypy and sqlfmt; changes nothing
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file hook/pyproject.toml hook
 	@$(BIN)/sqlfmt --quiet --check models macros tests/dbt
 
 app: setup ## the web app on the published numbers

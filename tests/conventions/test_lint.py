@@ -14,9 +14,10 @@ from promises import ROOT
         ("ruff", "check"),
         ("ruff", "format", "--check"),
         ("mypy",),
+        ("mypy", "--config-file", "hook/pyproject.toml", "hook"),
         ("sqlfmt", "--quiet", "--check", "models", "macros", "tests/dbt"),
     ],
-    ids=lambda command: "-".join(w for w in command[:2] if not w.startswith("--")),
+    ids=lambda command: "-".join(w for w in (command[0], command[-1]) if not w.startswith("--")),
 )
 def test_lint(command: tuple[str, ...]) -> None:
     tool = Path(sys.executable).parent / command[0]

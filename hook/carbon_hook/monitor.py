@@ -1,0 +1,260 @@
+"""The monitor: reads what a run uses and reports it, beside the job and never inside it.
+
+For `carbon-hook run` it is a thread of the command that wraps the job; for `track()` a process of
+its own, which no fork, no lock and no crash of the job can touch, and which still reports when the
+job was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+import time
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from carbon_hook.cgroup import FIRST_PID_NAMESPACE, Cgroup
+from carbon_hook.channel import Channel
+from carbon_hook.events import (
+    Clock,
+    Fields,
+    clean_fields,
+    clean_metrics,
+    encoded,
+    merged,
+    new_id,
+    rfc3339,
+)
+from carbon_hook.identity import Rank, commit_of, identified, rank_of
+from carbon_hook.meters import Meters
+from carbon_hook.outbox import Outbox
+from carbon_hook.processes import cpu_model, started_ticks
+from carbon_hook.quiet import quietly, told
+from carbon_hook.rapl import rapl_zones
+from carbon_hook.settings import HookSettings, told_fields
+from carbon_hook.spool import Spool
+from carbon_hook.targets import targets_of
+
+# How long the end of a job may wait for its last event; what takes longer is sent by the next run.
+LAST_WAIT_S = 1.8
+# A job that was killed waits for nobody.
+LAST_WAIT_AFTER_DEATH_S = 20.0
+LOOK_S = 1.0
+
+
+class Job(NamedTuple):
+    """What is watched."""
+
+    pid: int
+    started_at: float
+    fields: Dict[str, Any]
+    folder: str
+    used_before_s: Optional[float] = None
+    """CPU time that the process had used when the run began."""
+    is_ours: bool = False
+    """Our own child: whoever waits for it says when it has ended."""
+
+
+class Monitor:
+    """One run."""
+
+    def __init__(self, job: Job, channel: Channel, settings: HookSettings) -> None:
+        self._job = job
+        self._channel = channel
+        self._settings = settings
+        self._clock = Clock(job.started_at)
+        self._rank = rank_of(os.environ)
+        self._started_ticks = started_ticks(job.pid)
+        self._fields: Fields = {}
+        self._told: Fields = {}
+        self._metrics: Dict[str, float] = {}
+        self._new_metrics: Dict[str, float] = {}
+        self._meters: Optional[Meters] = None
+        self._outboxes: List[Outbox] = []
+
+    def run(self) -> None:
+        """Until the job has ended."""
+        quietly(self._open)()
+        quietly(self._start)()
+        next_at = time.monotonic() + self._settings.heartbeat_s
+        while True:
+            wait_s = max(0.0, next_at - time.monotonic())
+            done, sender = self._listen(wait_s if self._job.is_ours else min(LOOK_S, wait_s))
+            if done is not None:
+                quietly(self._finish)(done)
+                self._close(LAST_WAIT_S)
+                self._channel.answer(sender)
+                return
+            if not self._job.is_ours and started_ticks(self._job.pid) != self._started_ticks:
+                quietly(self._last_words)()
+                self._close(LAST_WAIT_AFTER_DEATH_S)
+                return
+            if time.monotonic() >= next_at:
+                next_at += self._settings.heartbeat_s
+                quietly(self._beat)()
+
+    def _open(self) -> None:
+        for target in targets_of(self._settings):
+            self._outboxes.append(Outbox(target, Spool(self._settings.spools, target.name)))
+
+    def _start(self) -> None:
+        job = self._job
+        group = quietly(Cgroup.of_process)(job.pid)
+        meters = Meters(job.pid, quietly(rapl_zones)() or [], job.used_before_s, group)
+        quietly(meters.sample)(self._clock.now())
+        self._meters = meters
+        self._fields = run_fields(job, meters, self._rank, self._clock)
+        if self._rank.number == 0:
+            self._emit("started", self._clock.started_at, {"status": "running"})
+
+    def _beat(self) -> None:
+        now = self._clock.now()
+        self._emit("heartbeat", now, {"status": "running", **self._used(now)}, self._new_metrics)
+        self._new_metrics = {}
+
+    def _last_words(self) -> None:
+        """The job went without a word: what it used, and no claim on how it ended."""
+        now = self._clock.now()
+        used = {**self._used(now), "energy": self._whole_energy()}
+        self._emit("heartbeat", now, {"status": "running", **used}, self._metrics)
+
+    def _finish(self, done: Dict[str, Any]) -> None:
+        now = self._clock.now()
+        self._hear(done)
+        if self._meters is not None and done.get("cpu_s") is not None:
+            self._meters.tree.count_to(float(done["cpu_s"]))
+        used = {**self._used(now), "energy": self._whole_energy()}
+        status = str(done["done"])
+        group = self._meters.cgroup if self._meters else None
+        if status == "failed" and done.get("was_killed") and group and group.killed_for_memory():
+            status = "out_of_memory"
+        if self._rank.number == 0:
+            ended = {"status": status, "ended_at": rfc3339(now)}
+            self._emit("finished", now, {**used, **ended}, self._metrics)
+        else:  # another host's part of the run
+            self._emit("heartbeat", now, {"status": "running", **used}, self._metrics)
+
+    def _used(self, now: float) -> Fields:
+        if self._meters is None:
+            return {}
+        quietly(self._meters.sample)(now)
+        return quietly(self._meters.since_event)(now) or {}
+
+    def _whole_energy(self) -> List[Dict[str, Any]]:
+        return (quietly(self._meters.since_start)() or []) if self._meters else []
+
+    def _emit(
+        self,
+        kind: str,
+        at: float,
+        more: Fields,
+        metrics: Optional[Dict[str, float]] = None,
+    ) -> None:
+        energy = more.pop("energy", None)
+        times = {
+            "event_id": new_id(),
+            "event_type": kind,
+            "event_time": rfc3339(at),
+            "started_at": rfc3339(self._clock.started_at),
+            "duration_s": round(at - self._clock.started_at, 6),
+            "ended_at": more.pop("ended_at", None),
+            "energy": energy or None,
+            "metrics": metrics or None,
+        }
+        event = merged(self._fields, self._told, clean_fields(more))
+        event.update({name: value for name, value in times.items() if value is not None})
+        line = encoded(event)
+        for outbox in self._outboxes:
+            quietly(outbox.put)(event["event_id"], line)
+
+    def _listen(self, wait_s: float) -> Any:
+        """Messages of the job: (the last one, whom to answer), or (None, …) while it runs."""
+        try:
+            select.select([self._channel.socket], [], [], wait_s)
+            while True:
+                heard = self._channel.hear()
+                if heard is None:
+                    return None, b""
+                message, sender = heard
+                if "done" in message:
+                    return message, sender
+                quietly(self._hear)(message)
+        except Exception as error:
+            told("listening", error)
+            time.sleep(0.05)
+            return None, b""
+
+    def _hear(self, message: Dict[str, Any]) -> None:
+        told_now = clean_fields(message.get("fields") or {})
+        told_now.pop("run_id", None)
+        self._told = merged(self._told, told_now)
+        metrics = clean_metrics(message.get("metrics") or {})
+        self._metrics.update(metrics)
+        self._new_metrics.update(metrics)
+
+    def _close(self, wait_s: float) -> None:
+        until = time.monotonic() + wait_s
+        for outbox in self._outboxes:
+            quietly(outbox.close)(until)
+
+
+def run_fields(job: Job, meters: Meters, rank: Rank, clock: Clock) -> Fields:
+    """What every event of the run says: later sources know it better."""
+    environ = os.environ
+    identity = identified(environ)
+    own = {
+        "run_id": rank.launch or new_id(),
+        "job_name": "unnamed",
+        "attempt": 1,
+        "git_commit": quietly(commit_of)(job.folder),
+        "host_id": _host_name(),
+        "instance_count": _hosts(environ) if rank.launch else None,
+        "tags": {"hook": "carbon-hook", "cpu_model": quietly(cpu_model)()},
+    }
+    given = dict(job.fields)
+    weak = {"job_name": given.pop("default_job_name", None)}
+    return merged(
+        clean_fields(own),
+        clean_fields(weak),
+        identity.weak,
+        clean_fields(meters.limits()),
+        identity.fields,
+        told_fields(environ),
+        clean_fields(given),
+    )
+
+
+def _host_name() -> Optional[str]:
+    """The machine's name; a container's is not the machine's."""
+    try:
+        is_container = os.stat("/proc/self/ns/pid").st_ino != FIRST_PID_NAMESPACE
+    except OSError:
+        is_container = False
+    return None if is_container else socket.gethostname()
+
+
+def _hosts(environ: Any) -> Optional[int]:
+    for name in ("SLURM_STEP_NUM_NODES", "SLURM_JOB_NUM_NODES"):
+        if environ.get(name, "").isdigit():
+            return int(environ[name])
+    world, local = environ.get("WORLD_SIZE", ""), environ.get("LOCAL_WORLD_SIZE", "")
+    return int(world) // int(local) if world.isdigit() and local.isdigit() and int(local) else None
+
+
+def monitor_main() -> None:
+    """The process that `track()` starts: `… HANDLE` is the socket, whose first message the job."""
+    os.setsid()
+    handle = int(sys.argv[1])
+    os.chdir("/")
+    try:  # where memory runs out, this goes first
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write("1000")
+    except OSError:
+        pass
+    channel = Channel(handle)
+    select.select([channel.socket], [], [], 5.0)
+    heard = channel.hear()
+    if heard is None or "job" not in heard[0]:
+        return
+    Monitor(Job(**heard[0]["job"]), channel, HookSettings(os.environ)).run()
