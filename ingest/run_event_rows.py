@@ -1,44 +1,18 @@
 """Texts of run events → columns that land, and rejected rows."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 import pyarrow
-from pydantic import ValidationError
 
 from ingest.contracts import REJECTED_SCHEMA, Dataset, split
-from ingest.run_event import EnvelopeError, RunEvent, derived_event_id, first_problem, unwrap
-
-MAX_FIELD_CHARACTERS = 1_000_000
+from ingest.run_event_checks import Checked, EventRefused, checked, decoded
 
 # Columns that do not land as the event's field has them.
 _MADE = ("energy", "metrics", "tags", "flex", "extra")
 _READING = ("component", "device_id", "method", "boundary", "from_at", "to_at", "energy_j")
 
-
-class _DuplicateKeyError(ValueError):
-    """The same name twice in one JSON object."""
-
-
-class _ConstantError(ValueError):
-    """NaN or Infinity, which are not JSON."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
-    return found
-
-
-def _constant(text: str) -> None:
-    raise _ConstantError(text)
-
-
-_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant).decode
 
 _Rejected = tuple[int, str | None, str, str, str]
 
@@ -76,50 +50,20 @@ class Found:
         if isinstance(text, bytes):
             return None, "not_utf8", "the line is not UTF-8; write events as UTF-8"
         try:
-            parsed = _decode(text)
-        except _DuplicateKeyError as error:
-            return str(error), "not_json", f"the name {error} stands twice in one JSON object"
-        except _ConstantError as error:
-            return None, "not_json", f"{error} is not JSON; leave the field out or write null"
-        except RecursionError:
-            return None, "not_json", "the JSON is nested too deeply"
-        except ValueError as error:
-            return None, "not_json", f"the line is no JSON ({error}); was it cut?"
-        if not isinstance(parsed, dict):
-            return None, "wrong_type", "an event must be a JSON object"
-        if len(text) > MAX_FIELD_CHARACTERS and _has_long_text(parsed):
-            return None, "field_too_long", f"a field has over {MAX_FIELD_CHARACTERS:,} characters"
-        if "\\u" in text and not _is_unicode(parsed):
-            return None, "not_utf8", "the event has half of a surrogate pair (\\ud800 … \\udfff)"
-        try:
-            data = unwrap(parsed)
-            event = RunEvent.model_validate(data)
-            unknown = event.unknown()
-            extra = _json(unknown) if unknown else None
-            flex = _json(data["flex"]) if event.flex is not None else None
-            event_id = event.event_id or derived_event_id(parsed)
-        except ValidationError as error:
-            path, reason, detail = first_problem(error)
-            return path or None, reason, detail
-        except EnvelopeError as error:
+            found = checked(decoded(text), text)
+        except EventRefused as error:
             return error.field, error.reason, error.detail
-        except RecursionError:
-            return "extra", "not_json", "an unknown field is nested too deeply"
-        except ValueError as error:  # json.dumps: an unknown field holds 1e999
-            return "extra", "out_of_range", f"an unknown field is no finite number ({error})"
-        self._append(row, event, event_id, flex, extra)
+        self._append(row, found)
         return None
 
-    def _append(
-        self, row: int, event: RunEvent, event_id: str, flex: str | None, extra: str | None
-    ) -> None:
-        columns = self.columns
+    def _append(self, row: int, found: Checked) -> None:
+        columns, event = self.columns, found.event
         columns["source_row"].append(row)
         values = event.__dict__
         for name in self.dataset.columns:
             if name not in _MADE:
                 columns[name].append(values[name])
-        columns["event_id"][-1] = event_id
+        columns["event_id"][-1] = found.event_id
         if event.event_type is None:
             columns["event_type"][-1] = "finished"
         if event.event_time is None:
@@ -139,8 +83,8 @@ class Found:
             if event.tags is None
             else [{"key": key, "value": value} for key, value in event.tags.items()]
         )
-        columns["flex"].append(flex)
-        columns["extra"].append(extra)
+        columns["flex"].append(found.flex)
+        columns["extra"].append(found.extra)
 
     def take(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """(rows, rejected) of what waits, which is then forgotten."""
@@ -159,31 +103,3 @@ class Found:
         )
         self._forget()
         return rows, pl.concat([rejected, refused])
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _has_long_text(value: object) -> bool:
-    """Is there a name or text of over a million characters, at any depth?"""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if len(item) > MAX_FIELD_CHARACTERS:
-                return True
-        elif isinstance(item, dict):
-            waiting += [*item.keys(), *item.values()]
-        elif isinstance(item, list):
-            waiting += item
-    return False
-
-
-def _is_unicode(value: object) -> bool:
-    """Can every text be written as UTF-8? JSON can say half a surrogate pair."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -30,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from typer.main import get_command
 
+from ingest.collector import tokens
 from ingest.errors import ConfigError, ObservatoryError
 from ingest.landing import REJECTED
 from observatory import (
@@ -46,6 +47,7 @@ from observatory import (
     snapshot,
 )
 from observatory.settings import Settings, load_settings
+from observatory.version import code_version
 
 logger = logging.getLogger("observatory")
 
@@ -393,6 +395,50 @@ def app_command(
     sys.stdout.flush()
     sys.stderr.flush()
     os.execvpe(argv[0], argv, environment)  # noqa: S606 - the argv is the app's own
+
+
+@app.command("collector")
+def collector_command(
+    context: Context,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = None,
+    new_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEAM", help="Print a new token and its line for the tokens file, and end."
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Receive run events over HTTP and keep them for the night, until SIGTERM."""
+    state = _state(context, as_json)
+    if new_token is not None:
+        token = tokens.made()
+        line = tokens.checked_line(token, new_token)
+        _out(
+            state,
+            {"token": token, "line": line},
+            f"the token, for the sender, shown once:\n{token}\n\n"
+            f"its line for collector.tokens_file:\n{line}",
+        )
+        return
+    from ingest.collector import server
+
+    settings = _settings(state)
+    given = {"host": host, "port": port}
+    options = settings.collector.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+    def started(url: str) -> None:
+        if state.json:
+            _print_json({"url": url, "inbox": str(settings.paths.inbox)})
+        else:
+            typer.echo(f"{url} receives run events for {settings.paths.inbox}", err=True)
+
+    server.serve(options, settings.paths.inbox, code_version(), started)
 
 
 @app.command("docs")

@@ -41,6 +41,7 @@ from ingest.bounds import (
     MAX_MEMORY_GIB,
     MAX_VCPUS,
 )
+from ingest.collector.settings import CollectorSettings
 from ingest.errors import ConfigError
 from ingest.sources import SourceSettings, registry
 
@@ -83,25 +84,6 @@ class PathSettings(Section):
     inbox: Path = Field(
         default=Path("data/inbox"), description="Files of run events that are read every night."
     )
-
-
-class CollectorSettings(Section):
-    """The REST endpoint for run events."""
-
-    host: str = Field(default="127.0.0.1", description="The address to listen on.")
-    port: int = Field(default=8787, ge=1, le=65535, description="The port to listen on.")
-    tokens: tuple[SecretStr, ...] = Field(
-        default=(),
-        description="Bearer tokens that may send; in the environment separated by commas.",
-    )
-    tokens_file: Path | None = Field(
-        default=None, description="A file with one token per line instead."
-    )
-
-    @field_validator("tokens", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
 
 
 class ReportingSettings(Section):
@@ -412,7 +394,6 @@ def load_settings(config: Path | None, paths_base: Path | None = None) -> Settin
         if not isinstance(merged.get(name, {}), dict):
             raise ConfigError(f"{where(name)}: {name} must be a table")
     sources = _sources(merged.pop("sources", {}), base, where)
-    _read_secret_files(CollectorSettings, merged.get("collector", {}), base, ("collector",), where)
     _read_secret_files(AlertSettings, merged.get("alerts", {}), base, ("alerts",), where)
     try:
         settings = Settings(**merged, base=base, config_file=config)
@@ -435,9 +416,17 @@ def load_settings(config: Path | None, paths_base: Path | None = None) -> Settin
         billing = billing.model_copy(update={"exchange_rates": rates})
     if billing.line_rules is not None:
         billing = billing.model_copy(update={"line_rules": _resolve(billing.line_rules, base)})
+    collector = settings.collector.model_copy(
+        update={
+            name: _resolve(path, base)
+            for name in ("tokens_file", "tls_certificate", "tls_key")
+            if (path := getattr(settings.collector, name)) is not None
+        }
+    )
     return settings.model_copy(
         update={
             "paths": resolved,
+            "collector": collector,
             "factors": factors,
             "billing": billing,
             "sources": with_inbox,

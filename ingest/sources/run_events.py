@@ -10,17 +10,23 @@ twice is one event), without `event_type` it is `finished`, without `event_time`
 `ended_at`, else `started_at`. `source_row` is the line on which the event starts.
 """
 
+import hashlib
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandera.polars as pa
 import polars as pl
 
-from ingest.contracts import Batch, Dataset, rejected_file
+from ingest.collector import segments
+from ingest.contracts import Batch, Complete, Dataset, Told, Unchanged, rejected_file
 from ingest.errors import FileRejected
 from ingest.files import InputFile, discover
 from ingest.run_event_rows import Found
 from ingest.run_event_texts import event_texts
 from ingest.sources import FileSourceSettings, SourceContext
+
+logger = logging.getLogger(__name__)
 
 NAME = "run_events"
 
@@ -104,28 +110,62 @@ class Settings(FileSourceSettings):
     """`[sources.run_events]`: where files of run events are."""
 
 
-def read(settings: Settings, context: SourceContext) -> Iterator[Batch]:
-    """One delivery per file, in batches of 50,000 events; a bad file is one rejected row."""
+def read(settings: Settings, context: SourceContext) -> Iterator[Told]:
+    """One delivery per file, in batches of 50,000 events; a bad file is one rejected row.
+
+    A segment of the collector never changes: one that landed is not read again.
+    """
+    if context.instance == INBOX:
+        _take_open_segment(Path(settings.path), context)
     for file in _event_files(settings.path):
         scope = f"{context.instance}/{file.name}"
-        found = Found(EVENTS, file.name)
-        is_empty = True
-        try:
-            for row, text in event_texts(file):
-                is_empty = False
-                found.add(row, text)
-                if found.events >= BATCH_EVENTS:
-                    yield Batch(EVENTS, scope, *found.take())
-            if is_empty and context.instance != INBOX:
-                raise FileRejected(
-                    file.name, "empty_file", "the file holds no event; write it again or remove it"
-                )
-        except FileRejected as error:
-            rows, rejected = found.take()
-            refused = rejected_file(file.name, error.reason, error.detail)
-            yield Batch(EVENTS, scope, rows, pl.concat([rejected, refused]), incomplete=True)
-        else:
-            yield Batch(EVENTS, scope, *found.take())
+        if context.instance != INBOX or not file.name.startswith(f"{segments.FOLDER}/"):
+            yield from _file(file, scope, context)
+            continue
+        marks = {"bytes": str(file.path.stat().st_size), "columns": _COLUMNS}
+        if context.delivered.get((EVENTS.name, scope)) == marks:
+            yield Unchanged(EVENTS, scope)
+            continue
+        yield from _file(file, scope, context)
+        yield Complete(EVENTS, scope, marks)
+
+
+# Whoever adds a column has the segments read again.
+_COLUMNS = hashlib.sha256(repr(EVENTS.schema).encode()).hexdigest()
+
+
+def _take_open_segment(inbox: Path, context: SourceContext) -> None:
+    """What the collector answered for lands tonight, also if it was killed."""
+    try:
+        segments.hand_over(inbox, context.now)
+    except OSError as error:
+        logger.warning(
+            "%s: the collector's open segment cannot be taken (%s); it lands when the collector "
+            "hands it over",
+            inbox,
+            error,
+        )
+
+
+def _file(file: InputFile, scope: str, context: SourceContext) -> Iterator[Batch]:
+    found = Found(EVENTS, file.name)
+    is_empty = True
+    try:
+        for row, text in event_texts(file):
+            is_empty = False
+            found.add(row, text)
+            if found.events >= BATCH_EVENTS:
+                yield Batch(EVENTS, scope, *found.take())
+        if is_empty and context.instance != INBOX:
+            raise FileRejected(
+                file.name, "empty_file", "the file holds no event; write it again or remove it"
+            )
+    except FileRejected as error:
+        rows, rejected = found.take()
+        refused = rejected_file(file.name, error.reason, error.detail)
+        yield Batch(EVENTS, scope, rows, pl.concat([rejected, refused]), incomplete=True)
+    else:
+        yield Batch(EVENTS, scope, *found.take())
 
 
 def _event_files(path: str) -> list[InputFile]:

@@ -61,6 +61,17 @@ def test_systemd_service_runs_once_and_is_hardened() -> None:
     assert service["ProtectSystem"] == "strict"
 
 
+def test_systemd_keeps_the_collector_up_and_hardened() -> None:
+    service = unit("observatory-collector.service")["Service"]
+    assert service["ExecStart"] == COMMAND.replace("refresh", "collector")
+    assert service["Restart"] == "always"
+    assert service["RestartPreventExitStatus"] == "2"
+    assert service["User"] == unit("observatory.service")["Service"]["User"] != "root"
+    for setting in ("NoNewPrivileges", "PrivateTmp", "ProtectHome", "LockPersonality"):
+        assert service[setting] == "yes"
+    assert service["ProtectSystem"] == "strict"
+
+
 def test_systemd_timer_starts_the_service() -> None:
     timer = unit("observatory.timer")
     assert timer["Timer"]["Unit"] == "observatory.service"
@@ -71,7 +82,11 @@ def test_systemd_timer_starts_the_service() -> None:
 def test_systemd_itself_accepts_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for name in ("observatory.service", "observatory.timer"):
+    for name in (
+        "observatory.service",
+        "observatory.timer",
+        "observatory-collector.service",
+    ):
         text = (DEPLOY / name).read_text()
         # The command is not installed here; any executable will do for the parser.
         (tmp_path / name).write_text(text.replace(COMMAND.split()[0], "/bin/true"))

@@ -227,11 +227,10 @@ def test_tokens_come_from_the_environment_separated_by_commas(
 def test_a_secret_may_come_from_a_file(config: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(f"{HUSH}\n")
     config.write_text(
-        '[collector]\ntokens_file = "secret"\n[alerts]\nslack_bot_token_file = "secret"\n'
+        '[alerts]\nslack_bot_token_file = "secret"\n'
         '[sources.tiny]\npath = "in"\ntoken_file = "secret"\n'
     )
     settings = load_settings(config)
-    assert [t.get_secret_value() for t in settings.collector.tokens] == [HUSH]
     assert settings.alerts.slack_bot_token is not None
     assert settings.alerts.slack_bot_token.get_secret_value() == HUSH
     assert settings.sources["tiny"]["default"].token.get_secret_value() == HUSH  # type: ignore[attr-defined]
