@@ -100,6 +100,8 @@ class EnergyReading(BaseModel):
     to_at: Instant = Field(alias="to")
     energy_j: Joules
     """J, over [from, to)."""
+    share: Ratio | None = None
+    """0–1: the part of the device's joules that is the run's, where others used it too."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

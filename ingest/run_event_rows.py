@@ -11,7 +11,7 @@ from ingest.run_event_checks import Checked, EventRefused, checked, decoded
 
 # Columns that do not land as the event's field has them.
 _MADE = ("energy", "metrics", "tags", "flex", "extra")
-_READING = ("component", "device_id", "method", "boundary", "from_at", "to_at", "energy_j")
+_READING = ("component", "device_id", "method", "boundary", "from_at", "to_at", "energy_j", "share")
 
 
 _Rejected = tuple[int, str | None, str, str, str]

@@ -4,10 +4,11 @@ last event."""
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from carbon_hook.cgroup import GIB, Cgroup
 from carbon_hook.events import Fields, rfc3339
+from carbon_hook.gpus import Gpu, sees_own_pids
 from carbon_hook.processes import ProcessTree, host_busy_s, host_memory
 from carbon_hook.rapl import EnergyCounter
 
@@ -31,8 +32,9 @@ class _Span:
         self.energy_j += energy_j
         self.own_j += energy_j * share
 
-    def reading(self, device: EnergyCounter) -> Optional[Dict[str, Any]]:
-        """As an event says it; `share` only where the device was not the run's alone."""
+    def reading(self, device: EnergyCounter, is_shared: bool) -> Optional[Dict[str, Any]]:
+        """As an event says it. A device is shared in all readings of a run or in none, so that
+        the same joules told twice are known to be the same."""
         if self.from_at is None or self.to_at - self.from_at < 1e-5:
             return None
         reading: Dict[str, Any] = {
@@ -44,8 +46,9 @@ class _Span:
             "to": rfc3339(self.to_at),
             "energy_j": round(self.energy_j, 6),
         }
-        if self.energy_j > 0 and self.own_j < self.energy_j * (1 - 1e-9):
-            reading["share"] = round(self.own_j / self.energy_j, 6)
+        if is_shared:
+            own = self.own_j / self.energy_j if self.energy_j > 0 else 1.0
+            reading["share"] = min(1.0, round(own, 6))
         return reading
 
 
@@ -56,11 +59,18 @@ class Account:
         self.device = device
         self.since_start = _Span()
         self.since_event = _Span()
+        self._is_shared = False
         self._last_at: Optional[float] = None
         self._last = 0.0
 
-    def take(self, at: float, share: float) -> None:
-        """Read the device; `share` is the run's part since the last reading."""
+    def reading(self, span: _Span) -> Optional[Dict[str, Any]]:
+        """As an event says it."""
+        return span.reading(self.device, self._is_shared)
+
+    def take(self, at: float, share: Optional[float]) -> None:
+        """Read the device; `share` is the run's part since the last reading, None of a device that
+        is the run's alone."""
+        self._is_shared = self._is_shared or share is not None
         value = self.device.read()
         if value is None:
             return
@@ -74,7 +84,7 @@ class Account:
             # A counter that went back was reset: what it saw before is lost, nothing is made up.
             if energy_j is not None and energy_j >= 0:
                 for span in (self.since_start, self.since_event):
-                    span.add(self._last_at, at, energy_j, share)
+                    span.add(self._last_at, at, energy_j, 1.0 if share is None else share)
         self._last_at, self._last = at, value
 
 
@@ -94,8 +104,10 @@ class Meters:
         devices: List[EnergyCounter],
         used_before_s: Optional[float] = None,
         cgroup: Optional[Cgroup] = None,
+        has_named_gpus: bool = False,
     ) -> None:
-        """`used_before_s`: CPU time that the process had used when the run began."""
+        """`used_before_s`: CPU time that the process had used when the run began;
+        `has_named_gpus`: the environment names the run's accelerators."""
         self._pid = pid
         self.cgroup = cgroup
         self.tree = ProcessTree(pid)
@@ -107,6 +119,9 @@ class Meters:
         self._event_cpu_s = 0.0
         self._event_at: Optional[float] = None
         self._memory: List[int] = []
+        self._busy: List[float] = []
+        self._knows_gpus = not sees_own_pids() or has_named_gpus
+        self._used_gpus: Set[str] = set()
         self.vcpus = _vcpus(pid, cgroup)
 
     def limits(self) -> Fields:
@@ -133,9 +148,53 @@ class Meters:
         if memory is not None:
             self._memory.append(memory)
         for account in self.accounts:
-            of_memory = account.device.component == "memory"
-            account.take(at, _memory_share(memory, share) if of_memory else share)
+            device = account.device
+            if isinstance(device, Gpu):
+                account.take(at, device.slice_share if device.slice_share < 1 else None)
+                continue
+            if share is not None and device.component == "memory":
+                account.take(at, _memory_share(memory, share))
+            else:
+                account.take(at, share)
+        self._look_at_gpus()
         self._last = usage
+
+    def _look_at_gpus(self) -> None:
+        """How busy the run's accelerators are, and which ones those are."""
+        gpus = [acc.device for acc in self.accounts if isinstance(acc.device, Gpu)]
+        if gpus and not self._knows_gpus:
+            self.tree.look()
+            for gpu in gpus:
+                if gpu.pids() & self.tree.pids:
+                    self._used_gpus.add(gpu.device_id)
+        busy = [gpu.busy_ratio() for gpu in gpus if self._is_own(gpu)]
+        told = [ratio for ratio in busy if ratio is not None]
+        if told:
+            self._busy.append(sum(told) / len(told))
+
+    def _is_own(self, device: EnergyCounter) -> bool:
+        """Is a device the run's? On a shared machine a GPU is, once the run computes on it."""
+        is_gpu = isinstance(device, Gpu)
+        return not is_gpu or self._knows_gpus or device.device_id in self._used_gpus
+
+    @property
+    def has_gpus(self) -> bool:
+        """Are there accelerators, whose load is read more often?"""
+        return any(isinstance(account.device, Gpu) for account in self.accounts)
+
+    def accelerators(self) -> Fields:
+        """Model, number and share of the run's accelerators; whole devices are counted."""
+        devices = (account.device for account in self.accounts)
+        own = [gpu for gpu in devices if isinstance(gpu, Gpu) and self._is_own(gpu)]
+        if not own:
+            return {}
+        shares = sum(gpu.slice_share for gpu in own)
+        count = len({gpu.board_id for gpu in own})
+        return {
+            "accelerator_model": own[0].model,
+            "accelerator_count": count,
+            "accelerator_share": round(shares / count, 6) if shares < count else None,
+        }
 
     def _usage(self) -> Usage:
         if self.cgroup is not None:
@@ -147,10 +206,11 @@ class Meters:
         of_group = self.cgroup.memory_bytes() if self.cgroup else None
         return of_group if of_group is not None else self.tree.memory_bytes()
 
-    def _cpu_share(self, now: Usage) -> float:
-        """The run's part of what was busy on the host since the last reading, 0–1."""
+    def _cpu_share(self, now: Usage) -> Optional[float]:
+        """The run's part of what was busy on the host since the last reading, 0–1; None where the
+        host is the run's alone."""
         if self._is_exclusive:
-            return 1.0
+            return None
         last = self._last
         if None in (now.cpu_s, now.host_cpu_s, last.cpu_s, last.host_cpu_s):
             return 1.0
@@ -168,7 +228,11 @@ class Meters:
 
     def since_event(self, at: float) -> Fields:
         """Means since the last event, and then begin anew."""
-        fields: Fields = {"vcpus": self.vcpus}
+        fields: Fields = {"vcpus": self.vcpus, **self.accelerators()}
+        if self._busy:
+            ratio = sum(self._busy) / len(self._busy)
+            fields["accelerator_utilization_ratio"] = round(ratio, 6)
+            self._busy = []
         used, began = self._last.cpu_s, self._event_at
         if used is not None and began is not None and at - began > 0.01 and self.vcpus:
             ratio = (used - self._event_cpu_s) / ((at - began) * self.vcpus)
@@ -187,7 +251,8 @@ class Meters:
         return self._readings([account.since_start for account in self.accounts])
 
     def _readings(self, spans: List[_Span]) -> List[Dict[str, Any]]:
-        found = [span.reading(acc.device) for span, acc in zip(spans, self.accounts)]
+        pairs = [pair for pair in zip(spans, self.accounts) if self._is_own(pair[1].device)]
+        found = [account.reading(span) for span, account in pairs]
         return [reading for reading in found if reading is not None]
 
 
@@ -199,8 +264,6 @@ def _holds_the_host() -> bool:
 def _memory_share(own: Optional[int], otherwise: float) -> float:
     """The run's part of the memory in use."""
     used = host_memory().get("used")
-    if _holds_the_host():
-        return 1.0
     return min(1.0, own / used) if own is not None and used else otherwise
 
 

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from carbon_hook.cgroup import FIRST_PID_NAMESPACE, Cgroup
 from carbon_hook.channel import Channel
+from carbon_hook.cloud import cloud_fields
 from carbon_hook.events import (
     Clock,
     Fields,
@@ -26,12 +27,13 @@ from carbon_hook.events import (
     new_id,
     rfc3339,
 )
+from carbon_hook.gpus import NAMES_OF_VISIBLE, gpus_of_run
 from carbon_hook.identity import Rank, commit_of, identified, rank_of
 from carbon_hook.meters import Meters
 from carbon_hook.outbox import Outbox
 from carbon_hook.processes import cpu_model, started_ticks
 from carbon_hook.quiet import quietly, told
-from carbon_hook.rapl import rapl_zones
+from carbon_hook.rapl import EnergyCounter, rapl_zones
 from carbon_hook.settings import HookSettings, told_fields
 from carbon_hook.spool import Spool
 from carbon_hook.targets import targets_of
@@ -41,6 +43,8 @@ LAST_WAIT_S = 1.8
 # A job that was killed waits for nobody.
 LAST_WAIT_AFTER_DEATH_S = 20.0
 LOOK_S = 1.0
+# Between two looks at accelerators.
+SAMPLE_S = 5.0
 
 
 class Job(NamedTuple):
@@ -72,6 +76,7 @@ class Monitor:
         self._new_metrics: Dict[str, float] = {}
         self._meters: Optional[Meters] = None
         self._outboxes: List[Outbox] = []
+        self._sampled_at = time.monotonic()
 
     def run(self) -> None:
         """Until the job has ended."""
@@ -80,6 +85,8 @@ class Monitor:
         next_at = time.monotonic() + self._settings.heartbeat_s
         while True:
             wait_s = max(0.0, next_at - time.monotonic())
+            if self._meters is not None and self._meters.has_gpus and wait_s > SAMPLE_S:
+                wait_s = SAMPLE_S
             done, sender = self._listen(wait_s if self._job.is_ours else min(LOOK_S, wait_s))
             if done is not None:
                 quietly(self._finish)(done)
@@ -93,6 +100,14 @@ class Monitor:
             if time.monotonic() >= next_at:
                 next_at += self._settings.heartbeat_s
                 quietly(self._beat)()
+            elif self._meters is not None and self._meters.has_gpus:
+                self._sample_now_and_then()
+
+    def _sample_now_and_then(self) -> None:
+        """Power and load are known of a moment only: some moments make a mean."""
+        if self._meters is not None and time.monotonic() - self._sampled_at >= SAMPLE_S:
+            self._sampled_at = time.monotonic()
+            quietly(self._meters.sample)(self._clock.now())
 
     def _open(self) -> None:
         for target in targets_of(self._settings):
@@ -101,10 +116,14 @@ class Monitor:
     def _start(self) -> None:
         job = self._job
         group = quietly(Cgroup.of_process)(job.pid)
-        meters = Meters(job.pid, quietly(rapl_zones)() or [], job.used_before_s, group)
+        gpus: List[EnergyCounter] = [*(quietly(gpus_of_run)(dict(os.environ)) or [])]
+        devices = [*(quietly(rapl_zones)() or []), *gpus]
+        is_named = any(name in os.environ for name in NAMES_OF_VISIBLE)
+        meters = Meters(job.pid, devices, job.used_before_s, group, is_named)
         quietly(meters.sample)(self._clock.now())
         self._meters = meters
-        self._fields = run_fields(job, meters, self._rank, self._clock)
+        cloud = quietly(cloud_fields)(self._settings) or {}
+        self._fields = run_fields(job, meters, self._rank, cloud)
         if self._rank.number == 0:
             self._emit("started", self._clock.started_at, {"status": "running"})
 
@@ -199,7 +218,7 @@ class Monitor:
             quietly(outbox.close)(until)
 
 
-def run_fields(job: Job, meters: Meters, rank: Rank, clock: Clock) -> Fields:
+def run_fields(job: Job, meters: Meters, rank: Rank, cloud: Fields) -> Fields:
     """What every event of the run says: later sources know it better."""
     environ = os.environ
     identity = identified(environ)
@@ -218,7 +237,8 @@ def run_fields(job: Job, meters: Meters, rank: Rank, clock: Clock) -> Fields:
         clean_fields(own),
         clean_fields(weak),
         identity.weak,
-        clean_fields(meters.limits()),
+        cloud,
+        clean_fields({**meters.limits(), **meters.accelerators()}),
         identity.fields,
         told_fields(environ),
         clean_fields(given),

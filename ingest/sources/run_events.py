@@ -85,6 +85,7 @@ EVENTS = Dataset(
                     "from_at": INSTANT,
                     "to_at": INSTANT,
                     "energy_j": pl.Float64(),
+                    "share": pl.Float64(),
                 }
             )
         ),

@@ -1,12 +1,15 @@
 """A folder with a job in it, and a collector."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hooked_jobs import Collector, Place, Until, listening
+from hooked_jobs import HOOK, Collector, Place, Until, listening
+
+sys.path.insert(0, str(HOOK))  # a package of its own, that need not be installed
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ with
         select
             *,
             case
+                -- Its part alone: nobody else claims that.
+                when is_share
+                then null
                 when
                     regexp_extract(
                         device_name,

@@ -1,5 +1,6 @@
 -- Energy readings of run events and of Slurm's node plugin, one shape. A copy of an
--- event brings none of its own. One row per reading.
+-- event brings none of its own; of a device that others used too it is the part that
+-- the reading says. One row per reading.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
     events as (select * from {{ ref("int_runs__events_once") }}),
@@ -31,9 +32,12 @@ with
             readings.to_at_utc,
 
             coalesce(readings.meter, 'unnamed meter') as meter,
-            readings.energy_kwh * 3600000.0 as energy_j,
+            readings.energy_kwh
+            * 3600000.0
+            * coalesce(readings.share_ratio, 1.0) as energy_j,
             1 as devices,
-            false as is_mean_of_nodes
+            false as is_mean_of_nodes,
+            readings.share_ratio is not null as is_share
         from readings
         inner join
             events
@@ -63,7 +67,8 @@ with
             'slurm_energy' as meter,
             energy_j,
             nodes as devices,
-            is_mean_of_nodes
+            is_mean_of_nodes,
+            false as is_share
         from nodes
     )
 

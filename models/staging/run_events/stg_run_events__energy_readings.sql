@@ -22,6 +22,7 @@ with
             end as boundary,
 
             reading.energy_j / 3600000.0 as energy_kwh,
+            reading.share as share_ratio,
 
             events.delivery_id,
             events.source_file,
