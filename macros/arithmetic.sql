@@ -60,12 +60,22 @@
 
 {# The as-of instant as a timestamp literal. Of a kind of knowledge (`data`, `settings`, `factors`)
    it is that of the variable `<kind>_as_of`, if one is given: "what would it be with the data of
-   then and the factors of now?" Clocks in models take no kind. #}
+   then and the factors of now?" Clocks in models take no kind. A night gives them in its
+   environment, and they are asked for when a model runs: dbt would parse all models anew for
+   another value of a variable. #}
 {% macro as_of(kind=none) -%}
     cast(
-        '{{ var(kind ~ "_as_of", var("as_of")) if kind else var("as_of") }}'
+        '{{ _given(kind ~ "_as_of", _given("as_of")) if kind else _given("as_of") }}'
         as timestamp
     )
+{%- endmacro %}
+
+{% macro _given(variable, otherwise=none) -%}
+    {%- set value = var(variable, otherwise) -%}
+    {%- if execute %}
+        {% set value = env_var("OBSERVATORY_" ~ variable | upper, value) %}
+    {% endif -%}
+    {{ return(value) }}
 {%- endmacro %}
 
 {# The as-of instant of the kind of knowledge that a landed dataset is. #}

@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 
 DEFAULT_MEMORY_LIMIT = "75%"
+# Kinds of knowledge that may have an as-of time of their own.
+KINDS = ("settings", "data", "factors")
 PROBLEMS_LISTED = 8
 VALUES_TOLD = 5
 PARSED = "partial_parse.msgpack"
@@ -139,11 +141,9 @@ def build(
         "build",
         "--exclude-resource-type",
         "unit_test",
-        "--vars",
-        json.dumps({"as_of": sql_instant(as_of)}),
         *(["--full-refresh"] if full_refresh else []),
     ]
-    invoke(arguments, settings, warehouse, project, progress)
+    invoke(arguments, settings, warehouse, project, progress, as_of=as_of)
     result = _read_result(project, warehouse, settings.paths.warehouse, target)
     memory.note(warehouse, result.manifest, models_of(project))
     return result
@@ -158,18 +158,14 @@ def build_again(
     """
     whole = dbt_folder(settings.paths.warehouse)
     target = whole / "again"
-    target.mkdir(exist_ok=True)
-    # What dbt remembers of the project spares it reading all of it once more.
-    if (whole / PARSED).exists():
-        shutil.copyfile(whole / PARSED, target / PARSED)
+    _hand_on_parsed(whole, target)
     (target / "run_results.json").unlink(missing_ok=True)
     arguments = [
         "build",
         *("--select", *models),
         *("--exclude-resource-type", "unit_test"),
-        *("--vars", json.dumps({"as_of": sql_instant(as_of)})),
     ]
-    invoke(arguments, settings, built.warehouse, built.project, target=target)
+    invoke(arguments, settings, built.warehouse, built.project, target=target, as_of=as_of)
     part = replace(_read_result(built.project, built.warehouse, built.home, target), is_part=True)
     part.raise_for_failure()
 
@@ -181,11 +177,13 @@ def build_part(
     warehouse: Path,
     *,
     project: Path | None = None,
-    variables: Mapping[str, str] | None = None,
+    kinds_as_of: Mapping[str, datetime] | None = None,
 ) -> BuildResult:
     """Build some models and what they need, untested, into a warehouse file of its own.
 
-    What is built this way answers a question of the night; it is never published.
+    What is built this way answers a question of the night; it is never published. `kinds_as_of`
+    are instants of kinds of knowledge (data, settings, factors) that have one of their own. A
+    warehouse named like the night's spares dbt reading the whole project once more.
     Raises BuildFailed when a model could not be built.
     """
     project = project or project_dir()
@@ -195,14 +193,22 @@ def build_part(
         built if built.is_file() else settings.paths.warehouse, warehouse, models_of(project)
     )
     target = warehouse.parent / "dbt"
+    _hand_on_parsed(dbt_folder(settings.paths.warehouse), target)
     (target / "run_results.json").unlink(missing_ok=True)
     arguments = [
         "build",
         *("--select", *(f"+{model}" for model in models)),
         *("--exclude-resource-type", "test", "unit_test"),
-        *("--vars", json.dumps({"as_of": sql_instant(as_of), **(variables or {})})),
     ]
-    invoke(arguments, settings, warehouse, project, target=target)
+    invoke(
+        arguments,
+        settings,
+        warehouse,
+        project,
+        target=target,
+        as_of=as_of,
+        kinds_as_of=kinds_as_of,
+    )
     part = replace(_read_result(project, warehouse, warehouse, target), is_part=True)
     part.raise_for_failure()
     return part
@@ -215,13 +221,19 @@ def invoke(
     project: Path,
     progress: Progress | None = None,
     target: Path | None = None,
+    as_of: datetime | None = None,
+    kinds_as_of: Mapping[str, datetime] | None = None,
 ) -> None:
-    """Run one dbt command in this process; its messages go to its log file, not to the screen.
+    """Run one dbt command in this process; its warnings and errors go to its log file, not to the
+    screen.
 
     Raises BuildFailed when dbt stopped before it ran anything (a model that does not parse).
     """
     from dbt.cli.main import dbtRunner  # importing it takes more than a second
 
+    _parse_wherever_the_warehouse_is()
+    instants = {"AS_OF": as_of}
+    instants |= {f"{kind.upper()}_AS_OF": (kinds_as_of or {}).get(kind) for kind in KINDS}
     target = target or dbt_folder(settings.paths.warehouse)
     command = [
         *arguments,
@@ -233,8 +245,14 @@ def invoke(
         *("--log-level", "none"),
         "--no-use-colors",
     ]
-    with _dbt_lock, _environment(settings, warehouse), contextlib.redirect_stdout(sys.stderr):
-        outcome = dbtRunner(callbacks=[_Watcher(progress)] if progress else []).invoke(command)
+    with (
+        _dbt_lock,
+        _environment(settings, warehouse, instants),
+        contextlib.redirect_stdout(sys.stderr),
+    ):
+        log = _Log(target / "logs" / "dbt.log")
+        callbacks: list[Callable[[Any], None]] = [log, *([_Watcher(progress)] if progress else [])]
+        outcome = dbtRunner(callbacks=callbacks).invoke(command)
         _close_connections()
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         raise outcome.exception
@@ -275,6 +293,22 @@ def memory_limit(settings: Settings) -> str:
     return settings.refresh.memory_limit or DEFAULT_MEMORY_LIMIT
 
 
+class _Log:
+    """dbt's warnings and errors, in a file. Its own log formats what it then leaves out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("", "utf-8")
+
+    def __call__(self, event: Any) -> None:
+        if event.info.level not in ("warn", "error"):
+            return
+        with self.lock, self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{event.info.ts.ToJsonString()} {event.info.level} {event.info.msg}\n")
+
+
 class _Watcher:
     """Counts finished nodes from dbt's events, which come from several threads."""
 
@@ -295,25 +329,53 @@ class _Watcher:
 
 
 @contextlib.contextmanager
-def _environment(settings: Settings, warehouse: Path) -> Iterator[None]:
-    """What profiles.yml and the sources read, only while dbt runs."""
+def _environment(
+    settings: Settings, warehouse: Path, instants: Mapping[str, datetime | None]
+) -> Iterator[None]:
+    """What profiles.yml, the sources and the models read, only while dbt runs."""
     values = {
         "OBSERVATORY_LANDING": str(settings.paths.landing),
         "OBSERVATORY_WAREHOUSE": str(warehouse),
         "OBSERVATORY_THREADS": str(threads(settings)),
         "OBSERVATORY_MEMORY_LIMIT": memory_limit(settings),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        **{
+            f"OBSERVATORY_{name}": sql_instant(instant) if instant else None
+            for name, instant in instants.items()
+        },
     }
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    _set_environment(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set_environment(before)
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _hand_on_parsed(before: Path, target: Path) -> None:
+    """What dbt remembers of the project spares it reading all of it once more; files that are
+    others by now it reads.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    if (before / PARSED).exists():
+        shutil.copyfile(before / PARSED, target / PARSED)
+
+
+def _parse_wherever_the_warehouse_is() -> None:
+    """dbt forgets what it knows of the project when the connection is another. The path of the
+    warehouse is no reason to: nothing that is parsed depends on it, but on its name.
+    """
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+
+    DuckDBCredentials._connection_keys = lambda _: ("database", "schema", "disable_transactions")  # type: ignore[method-assign]
 
 
 def _close_connections() -> None:

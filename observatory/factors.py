@@ -383,6 +383,6 @@ def _prepared(settings: Settings, folder: Path, now: datetime) -> Settings:
 
 def _built(settings: Settings, as_of: datetime, folder: Path, models: Sequence[str]) -> Path:
     """A warehouse in `folder` with some models as of an instant."""
-    warehouse = folder / "factors.duckdb"
+    warehouse = folder / settings.paths.warehouse.name
     build.build_part(settings, as_of, models, warehouse)
     return warehouse

@@ -25,7 +25,7 @@ from observatory.version import Models, dated_seeds, models, seed_rows
 logger = logging.getLogger(__name__)
 
 # In the order in which they are let in.
-KINDS = ("settings", "data", "factors")
+KINDS = build.KINDS
 CODE = "code"
 # What is compared is read from these marts.
 MARTS = ("fct_runs", "fct_billing_daily")
@@ -159,14 +159,13 @@ def _build(settings: Settings, known: Mapping[str, State], project: Path, folder
         "building a state between: %s",
         ", ".join(f"{kind} of {state.version}" for kind, state in known.items()),
     )
-    variables = {f"{kind}_as_of": build.sql_instant(state.as_of) for kind, state in known.items()}
     part = build.build_part(
         settings,
         known["data"].as_of,
         MARTS,
-        folder / "warehouse.duckdb",
+        folder / settings.paths.warehouse.name,
         project=project,
-        variables=variables,
+        kinds_as_of={kind: state.as_of for kind, state in known.items()},
     )
     publish.write_marts(part, settings, folder, MARTS)
     part.warehouse.unlink()

@@ -23,7 +23,8 @@ class WantedHours:
 
     def __init__(self, settings: Settings, as_of: datetime, project: Path | None = None) -> None:
         """Build the models that know. Raises BuildFailed."""
-        self.warehouse = build.building_path(settings.paths.warehouse).with_name("wanted.duckdb")
+        building = build.building_path(settings.paths.warehouse)
+        self.warehouse = building.parent / "wanted" / building.name
         build.build_part(settings, as_of, MODELS, self.warehouse, project=project)
 
     def windows(self, source: str, instance: str) -> tuple[Window, ...]:

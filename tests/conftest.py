@@ -2,13 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo_commands import demo_environment, observatory
 from filelock import FileLock
+
+from observatory import build
+from observatory.settings import load_settings
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,14 +38,39 @@ def shared_tmp(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
 
 
 @pytest.fixture(scope="session")
-def demo_data(shared_tmp: Path) -> Path:
+def parsed(shared_tmp: Path) -> Path:
+    """The folder in which dbt parsed the project, once for all tests: it has its manifest.json."""
+    folder = shared_tmp / "parsed"
+    with FileLock(shared_tmp / "parsed.lock"):
+        folder.mkdir(exist_ok=True)
+        (folder / "observatory.toml").touch()
+        settings = load_settings(folder / "observatory.toml")
+        target = build.dbt_folder(settings.paths.warehouse)
+        if not (target / build.PARSED).exists():
+            build.invoke(["parse"], settings, settings.paths.warehouse, build.project_dir())
+    return target
+
+
+@pytest.fixture(scope="session")
+def spare_parsing(parsed: Path) -> Callable[[Path], None]:
+    """Gives a folder of dbt's what dbt knows of the project, so that it need not parse it."""
+
+    def spare(target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(parsed / build.PARSED, target / build.PARSED)
+
+    return spare
+
+
+@pytest.fixture(scope="session")
+def demo_data(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> Path:
     """The demo, run once for all tests: a folder with landing/, warehouse.duckdb, published/ and
     demo.json (what `demo --json` printed). Read only: copy what you change.
     """
     data = shared_tmp / "demo_data"
     with FileLock(shared_tmp / "demo_data.lock"):
         if not (data / "demo.json").exists():
-            data.mkdir(exist_ok=True)
+            spare_parsing(data / "dbt")
             done = observatory("demo", "--json", env=demo_environment(data), cwd=shared_tmp)
             assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
             (data / "demo.json").write_text(done.stdout)

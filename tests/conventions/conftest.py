@@ -10,28 +10,9 @@ from promises import ROOT
 
 
 @pytest.fixture(scope="session")
-def dbt_manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def dbt_manifest(parsed: Path) -> dict[str, Any]:
     """The parsed project: `nodes`, `sources`, `exposures` … as dbt writes them."""
-    from dbt.cli.main import dbtRunner
-
-    folder = tmp_path_factory.mktemp("dbt")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OBSERVATORY_LANDING", str(folder / "landing"))
-        patch.setenv("OBSERVATORY_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-        result = dbtRunner().invoke(
-            [
-                "--quiet",
-                "parse",
-                *("--project-dir", str(ROOT)),
-                *("--profiles-dir", str(ROOT)),
-                *("--target-path", str(folder / "target")),
-                *("--log-path", str(folder / "logs")),
-                *("--vars", '{"as_of": "2026-01-01 00:00:00.000000"}'),
-            ]
-        )
-    assert result.success, result.exception
-    manifest: dict[str, Any] = json.loads((folder / "target" / "manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads((parsed / "manifest.json").read_text())
     return manifest
 
 

@@ -2,40 +2,36 @@
 leaves them out, because they ask about the code and not about the data."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from promises import ROOT
+
+from ingest.landing import Landing
+from observatory import build
+from observatory.refresh import datasets
+from observatory.settings import load_settings
 
 
 @pytest.fixture(scope="module")
-def unit_tests(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def unit_tests(
+    tmp_path_factory: pytest.TempPathFactory, spare_parsing: Callable[[Path], None]
+) -> list[dict[str, Any]]:
     """The results of all unit tests, on models built over an empty landing."""
-    from dbt.cli.main import dbtRunner
-
-    from ingest.landing import Landing
-    from observatory.refresh import datasets
-
     folder: Path = tmp_path_factory.mktemp("unit_tests")
-    Landing(folder / "landing").initialise(datasets())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OBSERVATORY_LANDING", str(folder / "landing"))
-        patch.setenv("OBSERVATORY_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
-        result = dbtRunner().invoke(
-            [
-                "--quiet",
-                "build",
-                *("--exclude-resource-type", "test"),
-                *("--project-dir", str(ROOT)),
-                *("--profiles-dir", str(ROOT)),
-                *("--target-path", str(folder / "target")),
-                *("--log-path", str(folder / "logs")),
-            ]
-        )
-    assert result.exception is None
-    run = json.loads((folder / "target" / "run_results.json").read_text())
+    (folder / "observatory.toml").touch()
+    settings = load_settings(folder / "observatory.toml")
+    Landing(settings.paths.landing).initialise(datasets())
+    target = build.dbt_folder(settings.paths.warehouse)
+    spare_parsing(target)
+    build.invoke(
+        ["build", "--exclude-resource-type", "test"],
+        settings,
+        settings.paths.warehouse,
+        build.project_dir(),
+    )
+    run = json.loads((target / "run_results.json").read_text())
     others = [r for r in run["results"] if not r["unique_id"].startswith("unit_test.")]
     broken = [r["unique_id"] for r in others if r["status"] == "error"]
     assert not broken, "models that do not build over an empty landing"

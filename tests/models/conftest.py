@@ -42,7 +42,7 @@ class Marts:
 
 
 @pytest.fixture(scope="session")
-def night(shared_tmp: Path) -> Night:
+def night(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> Night:
     """`night(name, config, files)`: one refresh per name in a test run, whoever asks first."""
 
     def refresh(name: str, config: str, files: Mapping[str, str | bytes]) -> Marts:
@@ -50,7 +50,7 @@ def night(shared_tmp: Path) -> Night:
         answer = folder / "refresh.json"
         with FileLock(shared_tmp / f"night_{name}.lock"):
             if not answer.exists():
-                folder.mkdir(exist_ok=True)
+                spare_parsing(folder / "data" / "dbt")
                 (folder / "observatory.toml").write_text(config)
                 for path, content in files.items():
                     data = content.encode() if isinstance(content, str) else content

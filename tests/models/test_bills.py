@@ -321,7 +321,7 @@ def test_a_month_delivered_three_times_ends_as_the_last_and_is_known_as_it_was(
         assert run_source(aws_cur, settings, SourceContext("aws", now), landing).status == "ok"
     known = {}
     for day in (3, 5):
-        warehouse = tmp_path / f"{day}.duckdb"
+        warehouse = tmp_path / f"{day}" / "warehouse.duckdb"
         models = ["stg_landing__deliveries", "stg_aws_cur__charges"]
         build_part(told, datetime(2026, 11, day, 12, tzinfo=UTC), models, warehouse)
         with duckdb.connect(str(warehouse), read_only=True) as connection:

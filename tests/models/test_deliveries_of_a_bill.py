@@ -4,6 +4,7 @@ on which the bill is the same, but not what is asked of it.
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,14 @@ AUGUST = [
 
 
 @pytest.fixture(scope="module")
-def site(shared_tmp: Path) -> dict[str, Any]:
+def site(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> dict[str, Any]:
     folder = shared_tmp / "three_deliveries"
     answer = folder / "site.json"
     with FileLock(shared_tmp / "three_deliveries.lock"):
         if not answer.exists():
             (folder / "bills").mkdir(parents=True)
             (folder / "events").mkdir()
+            spare_parsing(folder / "data" / "dbt")
             (folder / "observatory.toml").write_text(CONFIG)
             (folder / "bills" / "august.csv").write_text(focus_csv(AUGUST))
             run = json.dumps(event("trained", day(10), 4, resource_id="i-0aaa"))

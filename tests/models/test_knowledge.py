@@ -55,7 +55,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, datetime]:
         november(4),
         ["stg_landing__deliveries"],
         warehouse,
-        variables={f"{kind}_as_of": f"2026-11-0{day}" for kind, day in AS_OF.items()},
+        kinds_as_of={kind: november(day) for kind, day in AS_OF.items()},
     )
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -6,7 +6,7 @@ Each night is rebuilt afterwards as of its time, and what changed is attributed 
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -195,13 +195,13 @@ def land_new_factor(settings: Settings, received_at: datetime) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(shared_tmp: Path) -> dict[str, Any]:
+def site(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> dict[str, Any]:
     """Three nights, and each again as of its time: versions, and what was read of them."""
     folder = shared_tmp / "restated_nights"
     answer = folder / "site.json"
     with FileLock(shared_tmp / "restated_nights.lock"):
         if not answer.exists():
-            folder.mkdir(exist_ok=True)
+            spare_parsing(folder / "data" / "dbt")
             refresh(write(folder, FIRST, pue=1.3), now=NIGHTS[0])
             refresh(write(folder, SECOND, pue=1.3), now=NIGHTS[1])
             settings = write(folder, THIRD, pue=1.4)

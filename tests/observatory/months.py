@@ -19,7 +19,9 @@ KNOWN = """
             from read_parquet('{{ env_var("OBSERVATORY_LANDING") }}/_deliveries/*.parquet')
             where dataset = '{{ dataset }}'
                 and received_at_utc::timestamp
-                <= timestamp '{{ var(kind ~ "_as_of", var("as_of")) }}'
+                <= timestamp '{{ env_var(
+                    "OBSERVATORY_" ~ kind | upper ~ "_AS_OF", env_var("OBSERVATORY_AS_OF")
+                ) }}'
         )
         where newest_rank = 1
     {% endmacro %}
@@ -51,7 +53,9 @@ FILES = {
             factor as (
                 select max_by(g_per_kwh, recorded_on)::double as g_per_kwh
                 from {{ ref("grid") }}
-                where recorded_on <= timestamp '{{ var("factors_as_of", var("as_of")) }}'
+                where recorded_on <= timestamp '{{ env_var(
+                    "OBSERVATORY_FACTORS_AS_OF", env_var("OBSERVATORY_AS_OF")
+                ) }}'
             )
         select
             run_id,

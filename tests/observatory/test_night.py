@@ -180,6 +180,8 @@ def test_a_failed_rule_names_model_and_column_and_shows_a_row(
     ):
         assert told in str(error.value)
     assert "r8" not in str(error.value)
+    log = build.dbt_folder(settings.paths.warehouse) / "logs" / "dbt.log"
+    assert "Failure in test column_rules_fct_runs" in log.read_text()
 
 
 def test_a_broken_model_publishes_nothing(settings: Settings, now: datetime) -> None:

@@ -13,13 +13,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
-from demo_commands import REPO
 from pydantic import Field, SecretStr
 
 from ingest.contracts import REJECTED_SCHEMA, Batch, Dataset, empty_rejected, rejected_file
 from ingest.files import discover
 from ingest.sources import FileSourceSettings, SourceContext
 
+GENERIC_TESTS = Path(__file__).parents[1] / "dbt" / "generic"
 VALUES = Dataset("tiny__values", {"run_id": pl.String(), "kwh": pl.Float64()})
 EVENTS = Dataset("run_events__events", {"run_id": pl.String()})
 
@@ -96,7 +96,6 @@ PROJECT = {
         model-paths: [models]
         test-paths: [tests]
         flags: {send_anonymous_usage_stats: false}
-        vars: {as_of: "9999-12-31"}
         models: {tiny: {+materialized: table}}
     """,
     "profiles.yml": """
@@ -118,7 +117,8 @@ PROJECT = {
                 partition by scope order by received_at_utc desc, delivery_id desc) as rank
             from read_parquet('{{ env_var("OBSERVATORY_LANDING") }}/_deliveries/*.parquet')
             where dataset = 'tiny__values'
-                and received_at_utc::timestamp <= timestamp '{{ var("as_of") }}'
+                and received_at_utc::timestamp
+                <= timestamp '{{ env_var("OBSERVATORY_AS_OF", "9999-12-31") }}'
         )
         select landed.* exclude (filename) replace (nullif(run_id, '') as run_id), delivery_id
         from read_parquet(
@@ -174,7 +174,7 @@ PROJECT = {
 
 def write_project(folder: Path) -> Path:
     write_files(folder, PROJECT)
-    shutil.copytree(REPO / "tests" / "dbt" / "generic", folder / "tests" / "generic")
+    shutil.copytree(GENERIC_TESTS, folder / "tests" / "generic")
     return folder
 
 
