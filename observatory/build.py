@@ -375,7 +375,7 @@ def _parse_wherever_the_warehouse_is() -> None:
     """
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-    DuckDBCredentials._connection_keys = lambda _: ("database", "schema", "disable_transactions")  # type: ignore[method-assign]
+    DuckDBCredentials._connection_keys = lambda _: ("database", "schema")  # type: ignore[method-assign]
 
 
 def _close_connections() -> None:
