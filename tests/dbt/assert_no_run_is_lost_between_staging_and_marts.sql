@@ -7,6 +7,9 @@ with
         select concat('slurm:', cluster_name, ':', job_id) as run_id
         from {{ ref("stg_slurm__accounting_rows") }}
         where step_id is null
+        union
+        select concat('codecarbon:', tracker_run_id) as run_id
+        from {{ ref("stg_codecarbon__emissions") }}
     )
 
 select told.run_id

@@ -1,6 +1,7 @@
--- Other tools' figures that stand where our model knows nothing: of a component that it
--- cannot tell, or of the whole where nothing else tells of all components and no part
--- is measured. One row per run, attempt and component.
+-- Other tools' figures that stand where our model knows less: of a component that it
+-- cannot tell, or tells of a processor that nobody named, or of the whole where nothing
+-- else tells of all components and no part is measured. One row per run, attempt and
+-- component.
 with
     estimated as (
         select * from {{ ref("int_energy__components_estimated") }} where is_whole
@@ -41,11 +42,24 @@ with
         group by run_id, attempt
     ),
 
+    -- The tool saw the processor; ours would be the mean of all processors, with the
+    -- memory of their servers.
+    unnamed_processors as (
+        select modelled.run_id, modelled.attempt
+        from modelled
+        inner join
+            estimated
+            on modelled.run_id = estimated.run_id
+            and modelled.attempt = estimated.attempt
+            and modelled.component = estimated.component
+        where modelled.component = 'cpu' and modelled.host_basis = 'unknown_hardware'
+    ),
+
     estimates_judged as (
         select
             estimated.*,
             coalesce(
-                modelled.missing_reason, gaps.model_missing_reason
+                modelled.missing_reason, gaps.model_missing_reason, 'unknown_hardware'
             ) as model_missing_reason,
             case
                 when estimated.component = 'all'
@@ -58,13 +72,23 @@ with
                             and estimated.boundary = 'node'
                         )
                     )
+                when modelled.missing_reason is not null
+                then true
+                when
+                    unnamed_processors.run_id is not null
+                    and estimated.component in ('cpu', 'memory')
+                then true
                 when modelled.component is not null
-                then modelled.missing_reason is not null
+                then false
                 else gaps.unknown_machines = 1
             end as is_wanted
         from estimated
-        inner join
+        left join
             gaps on estimated.run_id = gaps.run_id and estimated.attempt = gaps.attempt
+        left join
+            unnamed_processors
+            on estimated.run_id = unnamed_processors.run_id
+            and estimated.attempt = unnamed_processors.attempt
         left join
             modelled
             on estimated.run_id = modelled.run_id

@@ -1,12 +1,16 @@
--- What each word is that run events or Slurm give for a meter: a counter, samples of
--- power or an estimate, and how sure it is. One row per meter word.
+-- What each word is that run events, CodeCarbon or Slurm give for a meter: a counter,
+-- samples of power or an estimate, and how sure it is. One row per meter word.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
+    tracked as (select * from {{ ref("int_energy__codecarbon_readings") }}),
     meters as (select * from {{ ref("meters") }}),
 
     words as (
         select coalesce(meter, 'unnamed meter') as meter
         from readings
+        union
+        select meter
+        from tracked
         union
         select 'slurm_energy' as meter
     ),

@@ -1,12 +1,13 @@
--- Energy readings of run events and of Slurm's node plugin, one shape. A copy of an
--- event brings none of its own; of a device that others used too it is the part that
--- the reading says. One row per reading.
+-- Energy readings of run events, of CodeCarbon and of Slurm's node plugin, one shape. A
+-- copy of an event brings none of its own; of a device that others used too it is the
+-- part that the reading says. One row per reading.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
     events as (select * from {{ ref("int_runs__events_once") }}),
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     hosts as (select * from {{ ref("int_runs__hosts") }}),
     nodes as (select * from {{ ref("int_energy__slurm_node_energy") }}),
+    tracked as (select * from {{ ref("int_energy__codecarbon_readings") }}),
 
     -- An attempt on one host alone need not say it with each reading.
     sole_hosts as (
@@ -70,6 +71,28 @@ with
             is_mean_of_nodes,
             false as is_share
         from nodes
+        union all
+        select
+            tracked.run_id,
+            tracked.attempt,
+            tracked.component,
+            tracked.boundary,
+            sole_hosts.host_key,
+            cast(null as string) as device_name,
+
+            tracked.from_at_utc,
+            tracked.to_at_utc,
+
+            tracked.meter,
+            tracked.energy_kwh * 3600000.0 as energy_j,
+            tracked.devices,
+            false as is_mean_of_nodes,
+            false as is_share
+        from tracked
+        left join
+            sole_hosts
+            on tracked.run_id = sole_hosts.run_id
+            and tracked.attempt = sole_hosts.attempt
     )
 
 select *

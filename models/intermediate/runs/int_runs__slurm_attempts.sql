@@ -68,6 +68,7 @@ with
             allocated_gpus
             / cast(greatest(coalesce(node_count, 1), 1) as double) as accelerator_count,
             cast(null as double) as accelerator_share,
+            cast(null as string) as tpu_topology,
 
             case when started_at_utc is null then 0.0 else elapsed_s end as duration_s,
             -- A running job's CPU time is not known before it ends.
