@@ -1,11 +1,13 @@
 """How a job speaks to its monitor: datagrams of JSON on an abstract Unix socket, which needs
-no disk, no descriptor to inherit, and never makes the sender wait."""
+no disk, no descriptor to inherit, and never makes the sender wait.
+
+`socket` and `json` are imported where they are needed: a job that
+imports the hook does not wait for them.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import struct
 from typing import Any, Dict, Optional, Tuple
 
@@ -21,6 +23,8 @@ class Channel:
 
     def __init__(self, handle: Optional[int] = None) -> None:
         """A new socket, or one that was inherited."""
+        import socket
+
         if handle is not None:
             self.socket = socket.socket(fileno=handle)
         else:
@@ -32,6 +36,9 @@ class Channel:
 
     def hear(self) -> Optional[Tuple[Dict[str, Any], bytes]]:
         """One message and whom to answer; None where none waits."""
+        import json
+        import socket
+
         try:
             data, control, _, sender = self.socket.recvmsg(
                 _LARGEST, socket.CMSG_SPACE(_CREDENTIALS.size)
@@ -61,6 +68,9 @@ class Channel:
 
 def say(name: str, message: Dict[str, Any]) -> bool:
     """Send a message to the monitor; False where it could not be taken now, or nobody listens."""
+    import json
+    import socket
+
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
@@ -72,6 +82,9 @@ def say(name: str, message: Dict[str, Any]) -> bool:
 
 def ask(name: str, message: Dict[str, Any], timeout_s: float) -> bool:
     """Send a message and wait until the monitor is done with it."""
+    import json
+    import socket
+
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.bind("")  # the kernel gives it a name to answer to

@@ -3,7 +3,6 @@ for a wrong word about the team must not cost the run its energy."""
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -146,4 +145,6 @@ def new_id() -> str:
 
 def encoded(event: Mapping[str, Any]) -> bytes:
     """One line of JSON."""
+    import json
+
     return json.dumps(event, allow_nan=False, separators=(",", ":")).encode()

@@ -7,7 +7,6 @@ which the same run is found in that system's own records.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
@@ -93,6 +92,8 @@ def sagemaker(environ: Environ) -> Optional[Found]:
     name = _first(environ, "TRAINING_JOB_NAME", "SAGEMAKER_JOB_NAME")
     if not arn and not name:
         return None
+    import json
+
     told = text_of("/opt/ml/input/config/resourceconfig.json")
     machines = json.loads(told) if told else {}
     parts = (arn or "").split(":")
@@ -227,6 +228,8 @@ def gitlab(environ: Environ) -> Optional[Found]:
 
 def ray(environ: Environ) -> Optional[Found]:
     """Ray: the job of a driver or worker."""
+    import json
+
     told = environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR")
     metadata = json.loads(told).get("metadata", {}) if told else {}
     job = _first(environ, "RAY_JOB_SUBMISSION_ID") or metadata.get("job_submission_id")
