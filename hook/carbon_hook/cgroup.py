@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Set
 
 from carbon_hook.quiet import number_of, text_of
 
@@ -30,10 +30,11 @@ class _Mount(NamedTuple):
     """The group that is mounted there: not `/` in a container without a namespace of its own."""
 
 
-def _mounts(root: str) -> Dict[str, _Mount]:
-    """Controller → where it is mounted; version 2 under the empty name."""
+def mounts_of(root: str, pid: int = 0) -> Dict[str, _Mount]:
+    """Controller → where it is mounted, as a process sees it (0: this one); version 2 under the
+    empty name."""
     found: Dict[str, _Mount] = {}
-    for line in (text_of(f"{root}/proc/self/mountinfo") or "").splitlines():
+    for line in (text_of(f"{root}/proc/{pid or 'self'}/mountinfo") or "").splitlines():
         before, _, after = line.partition(" - ")
         words, kinds = before.split(), after.split()
         if len(words) < 5 or not kinds:
@@ -71,7 +72,7 @@ class Cgroup:
         is_inside = _is_in_a_container(pid, root)
         if not any(OF_A_JOB.search(path) for path in paths.values()) and not is_inside:
             return None
-        mounts = _mounts(root)
+        mounts = mounts_of(root)
         if "cpuacct" in mounts and "cpuacct" in paths:
             return cls(
                 _folder(mounts["cpuacct"], paths["cpuacct"]),
@@ -84,6 +85,11 @@ class Cgroup:
             folder = _folder(mounts[""], paths[""])
             return cls(folder, folder, 2)
         return None
+
+    @property
+    def folder(self) -> str:
+        """Where it lies."""
+        return self._cpu or ""
 
     def cpu_s(self) -> Optional[float]:
         """CPU time that the group has used, s."""
@@ -160,6 +166,9 @@ def _is_in_a_container(pid: int, root: str) -> bool:
         return False
 
 
-def groups_below(folder: str) -> List[str]:
-    """Every group under a folder, itself left out."""
-    return sorted(path for path, _, _ in os.walk(folder) if path != folder)
+def pids_of(folder: str) -> Set[int]:
+    """The processes of a group and of those below it."""
+    found: Set[int] = set()
+    for path, _, _ in os.walk(folder):
+        found |= {int(pid) for pid in (text_of(f"{path}/cgroup.procs") or "").split()}
+    return found

@@ -1,4 +1,4 @@
-"""`carbon-hook run [FIELD=VALUE …] -- COMMAND`, `carbon-hook flush`."""
+"""`carbon-hook run [FIELD=VALUE …] -- COMMAND`, `carbon-hook agent`, `carbon-hook flush`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Dict, List, Optional
 
+from carbon_hook.agent import watch
 from carbon_hook.command import run_command
 from carbon_hook.outbox import Outbox
 from carbon_hook.settings import HookSettings
@@ -14,10 +15,12 @@ from carbon_hook.spool import Spool
 from carbon_hook.targets import targets_of
 
 USAGE = """usage: carbon-hook run [FIELD=VALUE ...] -- COMMAND [ARGUMENT ...]
+       carbon-hook agent
        carbon-hook flush
 
 run    runs COMMAND unchanged and reports the run; FIELD is one of the run event's
        (job_name, model_name, dataset_rows, ...), any other name becomes a tag
+agent  reports every pod, Slurm job and transient unit of this node, until SIGTERM
 flush  sends the events that earlier runs could not send
 
 Where events go: CARBON_HOOK_INBOX=/folder, CARBON_HOOK_URL=https://host/v1/events
@@ -37,6 +40,11 @@ def main(arguments: Optional[List[str]] = None) -> None:
             run_command(command, fields)
     elif words == ["flush"]:
         sys.exit(flush())
+    elif words == ["agent"]:
+        code = watch(HookSettings(os.environ))
+        if code:
+            sys.stderr.write("carbon-hook: the agent has nowhere to report to\n" + USAGE)
+        sys.exit(code)
     elif words in (["-h"], ["--help"], ["help"]):
         print(USAGE, end="")
         sys.exit(0)

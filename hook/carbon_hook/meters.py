@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
-from carbon_hook.cgroup import GIB, Cgroup
+from carbon_hook.cgroup import GIB, Cgroup, pids_of
 from carbon_hook.events import Fields, rfc3339
 from carbon_hook.gpus import Gpu, sees_own_pids
 from carbon_hook.processes import ProcessTree, host_busy_s, host_memory
@@ -163,14 +163,18 @@ class Meters:
         """How busy the run's accelerators are, and which ones those are."""
         gpus = [acc.device for acc in self.accounts if isinstance(acc.device, Gpu)]
         if gpus and not self._knows_gpus:
-            self.tree.look()
+            own = pids_of(self.cgroup.folder) if self.cgroup else self._tree_pids()
             for gpu in gpus:
-                if gpu.pids() & self.tree.pids:
+                if gpu.pids() & own:
                     self._used_gpus.add(gpu.device_id)
         busy = [gpu.busy_ratio() for gpu in gpus if self._is_own(gpu)]
         told = [ratio for ratio in busy if ratio is not None]
         if told:
             self._busy.append(sum(told) / len(told))
+
+    def _tree_pids(self) -> Set[int]:
+        self.tree.look()
+        return self.tree.pids
 
     def _is_own(self, device: EnergyCounter) -> bool:
         """Is a device the run's? On a shared machine a GPU is, once the run computes on it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Dict, List, NamedTuple, Optional, Set
 
 from carbon_hook.quiet import text_of
@@ -33,6 +34,15 @@ def started_ticks(pid: int) -> Optional[int]:
     """When a living process started: with its number, what it is known by."""
     process = _process(pid)
     return None if process is None or process.is_gone else process.started
+
+
+def started_at(pid: int) -> Optional[float]:
+    """When a living process started, by the wall clock, to the second."""
+    ticks = started_ticks(pid)
+    if ticks is None:
+        return None
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return float(int(booted_at + ticks / TICKS_PER_S))
 
 
 class ProcessTree:
