@@ -16,32 +16,34 @@ from ingest.run_event import RunEvent
 HOOK = Path(__file__).parents[2] / "hook"
 Event = dict[str, Any]
 
-# A small training: scikit-learn's where it is installed, else a perceptron's.
+# A small training; and one of scikit-learn's where that is installed.
 TRAINING = """
 import sys
-try:
-    from sklearn.datasets import load_iris
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import train_test_split
 
-    def train():
-        data = train_test_split(*load_iris(return_X_y=True), random_state=0)
-        model = LogisticRegression(max_iter=500).fit(data[0], data[2])
-        return model.score(data[1], data[3])
-except ImportError:
+def train():
     import random
 
-    def train():
-        draw = random.Random(0)
-        rows = [[draw.gauss(0, 1) for _ in range(4)] for _ in range(400)]
-        labels = [1 if sum(row) > 0 else -1 for row in rows]
-        weights = [0.0] * 4
-        for _ in range(20):
-            for row, label in zip(rows, labels):
-                if label * sum(w * x for w, x in zip(weights, row)) <= 0:
-                    weights = [w + label * x for w, x in zip(weights, row)]
-        right = [sum(w * x for w, x in zip(weights, r)) * y > 0 for r, y in zip(rows, labels)]
-        return sum(right) / len(right)
+    draw = random.Random(0)
+    rows = [[draw.gauss(0, 1) for _ in range(4)] for _ in range(400)]
+    labels = [1 if sum(row) > 0 else -1 for row in rows]
+    weights = [0.0] * 4
+    for _ in range(20):
+        for row, label in zip(rows, labels):
+            if label * sum(w * x for w, x in zip(weights, row)) <= 0:
+                weights = [w + label * x for w, x in zip(weights, row)]
+    right = [sum(w * x for w, x in zip(weights, r)) * y > 0 for r, y in zip(rows, labels)]
+    return sum(right) / len(right)
+
+def train_classifier():
+    try:
+        from sklearn.datasets import load_iris
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import train_test_split
+    except ImportError:
+        return train()
+    data = train_test_split(*load_iris(return_X_y=True), random_state=0)
+    model = LogisticRegression(max_iter=500).fit(data[0], data[2])
+    return model.score(data[1], data[3])
 """
 
 

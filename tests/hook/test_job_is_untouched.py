@@ -12,9 +12,9 @@ import pytest
 from hooked_jobs import Collector, Place, Until, checked, listening
 
 JOBS = {
-    "success": "print(round(train(), 3))",
-    "exception": "train(); raise ValueError('no convergence')",
-    "exit code 3": "train(); print('not good enough', file=sys.stderr); sys.exit(3)",
+    "success": "print(round(train_classifier(), 3))",
+    "exception": "train_classifier(); raise ValueError('no convergence')",
+    "exit code 3": "train_classifier(); print('not good enough', file=sys.stderr); sys.exit(3)",
     "os._exit": "import os; print('gone', flush=True); os._exit(9)",
     "shorter than a sample": "pass",
     "ends itself by SIGTERM": "import os; os.kill(os.getpid(), 15)",
@@ -109,6 +109,7 @@ def test_killed_for_good_the_last_heartbeat_tells_the_story(place: Place, until:
         "while True: train()"
     )
     job = place.start(command, is_hooked=True)
+    until(pid_file.exists)
     until(lambda: [e for e in place.events() if e["event_type"] == "heartbeat"])
     job.kill()
     job.communicate(timeout=20)
