@@ -43,7 +43,11 @@ class Found:
         problem = self._problem(row, text)
         if problem is not None:
             raw = text.decode(errors="backslashreplace") if isinstance(text, bytes) else text
-            self.rejected.append((row, *problem, raw))
+            self.refuse(row, *problem, raw)
+
+    def refuse(self, row: int, field: str | None, reason: str, detail: str, raw: str) -> None:
+        """Note a rejected row: what it is, where, and how it came."""
+        self.rejected.append((row, field, reason, detail, raw))
 
     def _problem(self, row: int, text: str | bytes) -> tuple[str | None, str, str] | None:
         """(field, reason, detail), or None when the event is in the columns."""
