@@ -55,6 +55,7 @@ bench: setup ## speed of landing and of the night (BENCH_ROWS, BENCH_JOBS, BENCH
 	@$(BIN)/python bench/sacct.py --jobs $(BENCH_JOBS) < /dev/null
 	@$(BIN)/python bench/hours.py --runs $(BENCH_RUNS) < /dev/null
 	@$(BIN)/python bench/hook.py < /dev/null
+	@$(BIN)/python bench/collector.py < /dev/null
 
 clean: ## remove data/, target/ and caches; a landing kept elsewhere is never touched
 	@rm -rf data target logs site dist bench/out

@@ -1,6 +1,7 @@
 """Starts the collector and stops it in an orderly way."""
 
 import asyncio
+import gc
 import ipaddress
 import signal
 import socket
@@ -108,6 +109,8 @@ async def _serve(
         started(
             f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"
         )
+        # What is imported stays; looking through all of it for garbage would hold requests up.
+        gc.freeze()
         await server.serve(sockets=[listening])
     finally:
         listening.close()
