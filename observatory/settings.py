@@ -192,6 +192,18 @@ class AnomalySettings(Section):
     window: int = Field(default=20, ge=1, description="How many earlier runs say what is usual.")
 
 
+class RunSettings(Section):
+    """What is made of what runs tell."""
+
+    lost_after_hours: float = Field(
+        default=24.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="A run that never said that it ended is lost after so many hours of silence, "
+        "as of the night.",
+    )
+
+
 class FactorSettings(Section):
     """The factors that figures rest on."""
 
@@ -339,6 +351,7 @@ class Settings(BaseSettings):
     refresh: RefreshSettings = Field(default_factory=RefreshSettings)
     attribution: AttributionSettings = Field(default_factory=AttributionSettings)
     billing: BillingSettings = Field(default_factory=BillingSettings)
+    runs: RunSettings = Field(default_factory=RunSettings)
     anomaly: AnomalySettings = Field(default_factory=AnomalySettings)
     factors: FactorSettings = Field(default_factory=FactorSettings)
     collector: CollectorSettings = Field(default_factory=CollectorSettings)

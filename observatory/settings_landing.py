@@ -19,7 +19,7 @@ from observatory.settings import Settings
 SCOPE = "settings"
 SOURCE = "settings"
 SOURCE_FILE = "observatory.toml"
-PARAMETER_SECTIONS = ("attribution", "anomaly", "factors", "reporting")
+PARAMETER_SECTIONS = ("attribution", "anomaly", "factors", "reporting", "runs")
 # Where something lies is no parameter of a model.
 PLACES = {"path"}
 

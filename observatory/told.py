@@ -16,7 +16,10 @@ from observatory.knowledge import kind_of
 
 _BILL = "focus__charges"
 # How rows name their run where they have no column `run_id`. Rows that name none are about any.
-_RUN_OF = {"slurm__sacct": """concat('slurm:', "Cluster", ':', "x_job_id")"""}
+_RUN_OF = {
+    "slurm__sacct": """concat('slurm:', "Cluster", ':', "x_job_id")""",
+    "codecarbon__emissions": """('codecarbon:' || "run_id")""",
+}
 # Where a row stands says nothing.
 _PLACE = ("source_file", "source_row", "filename")
 

@@ -3,6 +3,7 @@
 with
     deliveries as (select * from {{ ref("stg_landing__deliveries") }}),
     runs as (select * from {{ ref("int_runs__runs") }}),
+    unmatched as (select * from {{ ref("int_runs__unmatched") }}),
 
     rows_received as (
         select
@@ -22,14 +23,16 @@ with
                 date_trunc('day', coalesce(started_at_utc, received_at_utc)) as date
             ) as day,
             source,
-            run_id,
+            runs.run_id,
             facility_energy_kwh,
             it_energy_kwh,
             measured_energy_ratio,
             effective_cost,
             factor_age_years,
-            missing_reason
+            missing_reason,
+            unmatched.is_unmatched
         from runs
+        left join unmatched on runs.run_id = unmatched.run_id
     ),
 
     runs_seen as (
@@ -42,7 +45,9 @@ with
             cast(count(effective_cost) as double) / count(*) as runs_with_cost_ratio,
             {{ exact_sum("measured_energy_ratio * it_energy_kwh") }}
             / nullif({{ exact_sum("it_energy_kwh") }}, 0) as measured_energy_ratio,
-            max(factor_age_years) as oldest_factor_age_years
+            max(factor_age_years) as oldest_factor_age_years,
+            cast(sum(case when is_unmatched then 1 else 0 end) as double)
+            / nullif(count(is_unmatched), 0) as unmatched_runs_ratio
         from run_days
         group by day, source
     ),
@@ -88,7 +93,8 @@ with
             cast(
                 runs_seen.oldest_factor_age_years as bigint
             ) as oldest_factor_age_years,
-            reasons.missing_reasons
+            reasons.missing_reasons,
+            runs_seen.unmatched_runs_ratio
         from days
         left join rows_received using (day, source)
         left join runs_seen using (day, source)

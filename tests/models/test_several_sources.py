@@ -1,5 +1,6 @@
 """Sources that tell of runs beside each other: what each tells alone, and together."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ CONFIG = """
 [sites.lyon]
 grid_zone = "FR"
 pue = 1.5
+
+[sites.lyra]
+grid_zone = "FR"
+pue = 1.2
+
+[sources.slurm]
+path = "jobs"
+
+[sources.run_events]
+path = "events"
 
 [sources.codecarbon.tracked]
 path = "tracked"
@@ -45,6 +56,72 @@ TASKS = HEADER + (
 COUNTED = HEADER + (
     "counted,,2026-11-03T11:00:00,fraud,3600,0.06,0.04,0,0.02,2,8,0,,machine,,,,50\n"
 )
+JOBS = [
+    # id, name, submit, start, end, elapsed
+    ("11", "train", "09:00", "10:00", "11:00", 3600),
+    ("12", "again", "09:00", "10:30", "11:00", 1800),  # the last of two attempts, without -D
+    ("13", "steps", "09:00", "10:00", "12:00", 7200),
+    ("14", "alone", "09:00", "10:00", "11:00", 3600),
+]
+SACCT = (
+    "JobIDRaw|JobName|User|Account|Cluster|State|Submit|Start|End|ElapsedRaw|AllocTRES\n"
+    + "".join(
+        f"{job_id}|{name}|ana|nlp|lyra|COMPLETED|2026-11-03T{submit}:00|2026-11-03T{start}:00|"
+        f"2026-11-03T{end}:00|{elapsed}|cpu=4,mem=16G,node=1\n"
+        for job_id, name, submit, start, end, elapsed in JOBS
+    )
+)
+
+
+def event(run_id: str, at: str, job_id: str | None = None, **more: Any) -> dict[str, Any]:
+    tags = {"slurm.cluster": "lyra", "slurm.job_id": job_id} if job_id else {}
+    told = {
+        "event_id": f"{run_id} {at} {more.get('event_type')} {more.get('attempt')}",
+        "event_type": "finished",
+        "event_time": f"2026-11-03T{at}:00Z",
+        "run_id": run_id,
+        "job_name": "hooked",
+        "provider": "on_premise",
+        "region": "lyra",
+        "tags": tags,
+    }
+    return told | more
+
+
+RAPL = {
+    "component": "cpu",
+    "device_id": "package-0",
+    "method": "rapl",
+    "from": "2026-11-03T10:00:30Z",
+    "to": "2026-11-03T10:59:30Z",
+    "energy_j": 360_000,
+}
+EVENTS = [
+    event(
+        "hook-1",
+        "10:59",
+        "11",
+        duration_s=3540,
+        model_name="fraud",
+        owner="ben",
+        vcpus=64,
+        status="succeeded",
+        metrics={"accuracy": 0.9},
+        energy=[RAPL],
+    ),
+    event("hook-2", "10:10", "12", attempt=1, duration_s=600, status="failed", vcpus=4),
+    event("hook-2", "10:59", "12", attempt=2, duration_s=1700, model_name="again"),
+    event("prepare", "10:30", "13", duration_s=1800),
+    event("learn", "11:59", "13", duration_s=3600, model_name="two-steps"),
+    event("nowhere", "10:59", "99", duration_s=60, vcpus=2),
+    # Never heard of again.
+    event("silent", "10:00", None, event_type="started", vcpus=2),
+    event("silent", "10:30", None, event_type="heartbeat", vcpus=2),
+    event("started", "10:00", None, event_type="started", vcpus=2),
+]
+EXPERIMENT = HEADER.replace("run_id,", "run_id,experiment_id,", 1) + (
+    "experiment,hook-1,,2026-11-03T10:59:30,fraud,3540,0.3,0.2,0,0.1,4,16,0,,machine,,,,50\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +132,9 @@ def marts(night: Any) -> Any:
         "tracked/v1.csv": (PAYLOADS / "v1.csv").read_bytes(),
         "tracked/v2.csv": (PAYLOADS / "v2_gpu.csv").read_bytes(),
         "counted/emissions.csv": COUNTED,
+        "tracked/experiment.csv": EXPERIMENT,
+        "jobs/sacct.txt": SACCT,
+        "events/events.jsonl": "".join(json.dumps(told) + "\n" for told in EVENTS),
     }
     return night("several_sources", CONFIG, files)
 
@@ -113,3 +193,91 @@ def test_the_oldest_version_tells_of_the_whole(marts: Any) -> None:
     assert run["run_id"] == "codecarbon:4a2d7f04-7e38-4c32-9b0d-0a1a6c3c7a5e@2021-03-28 03:30:00"
     assert run["energy_method"] == "external_estimate"
     assert run["it_energy_kwh"] == pytest.approx(0.25)
+
+
+def identities(marts: Any, run_id: str) -> list[tuple[Any, ...]]:
+    rows = marts.rows(
+        "select source, source_run_id, source_attempt, attempt, matched_by, matched_key"
+        " from fct_run_identities where run_id = ? order by all",
+        run_id,
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+def test_a_run_that_three_sources_tell_of_is_one_row(marts: Any) -> None:
+    run = marts.run("hook-1")
+    # Slurm tells when and on what it ran, the events who and what for.
+    assert (run["source"], run["duration_s"], run["vcpu_hours"]) == ("slurm", 3600, 4)
+    assert run["region"] == "lyra"
+    assert (run["owner"], run["team"], run["model_name"]) == ("ben", "nlp", "fraud")
+    assert run["job_name"] == "hooked"
+    assert identities(marts, "hook-1") == [
+        ("codecarbon", "codecarbon:experiment", 1, 1, "run", "hook-1"),
+        ("run_events", "hook-1", 1, 1, "run", "hook-1"),
+        ("slurm", "slurm:lyra:11", 1, 1, "slurm_job", "lyra:11"),
+    ]
+    others = ["slurm:lyra:11", "codecarbon:experiment"]
+    assert not marts.rows("select * from fct_runs where run_id in (?, ?)", *others)
+
+
+def test_its_meters_are_the_runs_and_the_estimate_is_not_added(marts: Any) -> None:
+    components = marts.components("hook-1")
+    cpu = components["cpu"]
+    assert cpu["energy_method"] == "measured"
+    assert cpu["measured_energy_kwh"] == pytest.approx(0.1)
+    # The tool's own figure of the processor fills but the minute that no meter covered.
+    assert cpu["it_energy_kwh"] == pytest.approx(0.1 + (1 - 3540 / 3600) * 0.2, rel=1e-3)
+    assert components["memory"]["energy_method"] == "external_estimate"
+    assert set(components) == {"cpu", "memory"}
+
+
+def test_a_job_that_lost_its_first_attempt_is_the_last_one(marts: Any) -> None:
+    attempts = marts.rows(
+        "select attempt, status, duration_s, facility_energy_kwh from fct_run_attempts"
+        " where run_id = 'hook-2' order by attempt"
+    )
+    assert [(a["attempt"], a["status"], a["duration_s"]) for a in attempts] == [
+        (1, "failed", 600),
+        (2, "succeeded", 1800),
+    ]
+    assert all(a["facility_energy_kwh"] > 0 for a in attempts)
+    assert marts.run("hook-2")["model_name"] == "again"
+
+
+def test_runs_inside_one_job_are_the_job(marts: Any) -> None:
+    run = marts.run("slurm:lyra:13")
+    assert (run["duration_s"], run["model_name"]) == (7200, "two-steps")
+    assert [row[1] for row in identities(marts, "slurm:lyra:13")] == [
+        "learn",
+        "prepare",
+        "slurm:lyra:13",
+    ]
+
+
+def test_what_nobody_else_tells_of_stays_as_it_is(marts: Any) -> None:
+    assert marts.run("slurm:lyra:14")["job_name"] == "alone"
+    assert identities(marts, "slurm:lyra:14") == [
+        ("slurm", "slurm:lyra:14", 1, 1, None, None),
+    ]
+    assert identities(marts, "nowhere") == [("run_events", "nowhere", 1, 1, None, None)]
+
+
+def test_the_share_without_a_match_is_in_the_data_quality(marts: Any) -> None:
+    rows = marts.rows(
+        "select source, unmatched_runs_ratio from fct_data_quality where day = date '2026-11-03'"
+    )
+    found = {row["source"]: row["unmatched_runs_ratio"] for row in rows}
+    # Of the runs that events alone tell of, one names a job that is not there.
+    assert found == {"run_events": 1, "slurm": 0, "codecarbon": None}
+
+
+def test_silent_runs_are_lost_since_their_last_sign_of_life(marts: Any) -> None:
+    run = marts.run("silent")
+    assert (run["status"], run["duration_s"]) == ("lost", 1800)
+    assert run["ended_at_utc"].isoformat() == "2026-11-03T10:30:00"
+    assert run["facility_energy_kwh"] > 0
+    started = marts.run("started")
+    assert (started["status"], started["duration_s"]) == ("lost", None)
+    assert (started["facility_energy_kwh"], started["missing_reason"]) == (None, "unknown_duration")
+    wasted = marts.rows("select is_wasted from fct_run_attempts where run_id = 'silent'")
+    assert wasted == [{"is_wasted": True}]

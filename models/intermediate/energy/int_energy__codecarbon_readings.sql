@@ -3,10 +3,15 @@
 -- tracked run and component.
 with
     tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
+    identities as (
+        select * from {{ ref("int_runs__identities") }} where source = 'codecarbon'
+    ),
 
     components_told as (
         select
-            *,
+            tracked.*,
+            identities.run_id,
+            identities.attempt,
             case
                 when cpu_counter like '%rapl%' or tracking_mode like '%rapl%'
                 then 'codecarbon_rapl'
@@ -20,6 +25,7 @@ with
             coalesce(cpu_energy_kwh, gpu_energy_kwh, ram_energy_kwh)
             is not null as has_components
         from tracked
+        inner join identities on tracked.source_run_id = identities.source_run_id
     ),
 
     readings as (
@@ -42,8 +48,9 @@ with
             ),
         ] %}
             select
-                concat('codecarbon:', tracker_run_id) as run_id,
-                cast(1 as bigint) as attempt,
+                source_run_id,
+                run_id,
+                attempt,
                 '{{ component }}' as component,
                 '{{ boundary }}' as boundary,
 

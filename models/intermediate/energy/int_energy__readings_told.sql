@@ -19,8 +19,8 @@ with
 
     final as (
         select
-            readings.run_id,
-            readings.attempt,
+            events.run_id,
+            events.attempt,
             readings.component,
             readings.boundary,
             coalesce(
@@ -47,12 +47,12 @@ with
             and readings.source_row = events.source_row
         inner join
             attempts
-            on readings.run_id = attempts.run_id
-            and readings.attempt = attempts.attempt
+            on events.run_id = attempts.run_id
+            and events.attempt = attempts.attempt
         left join
             sole_hosts
-            on readings.run_id = sole_hosts.run_id
-            and readings.attempt = sole_hosts.attempt
+            on events.run_id = sole_hosts.run_id
+            and events.attempt = sole_hosts.attempt
         union all
         select
             run_id,

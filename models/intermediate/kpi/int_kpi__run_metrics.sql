@@ -7,15 +7,15 @@ with
 
     metrics_ranked as (
         select
-            metrics.run_id,
+            events.run_id,
             metrics.metric_name,
             metrics.metric_value,
             translate(lower(metrics.metric_name), '/.-: ', '_____') as metric_key,
             row_number() over (
-                partition by metrics.run_id, metrics.metric_name
+                partition by events.run_id, metrics.metric_name
                 -- What `finished` says stands, however late a heartbeat arrives.
                 order by
-                    metrics.attempt desc,
+                    events.attempt desc,
                     case events.event_type when 'finished' then 0 else 1 end,
                     metrics.event_at_utc desc,
                     metrics.event_id desc
@@ -25,8 +25,8 @@ with
         inner join
             events
             on metrics.event_id = events.event_id
-            and metrics.run_id = events.run_id
-            and metrics.attempt = events.attempt
+            and metrics.run_id = events.source_run_id
+            and metrics.attempt = events.source_attempt
             and metrics.delivery_id = events.delivery_id
             and metrics.source_file = events.source_file
             and metrics.source_row = events.source_row

@@ -7,7 +7,15 @@ with
     sources as (select * from {{ ref("run_sources") }}),
 
     ranked as (
-        select told.*, sources.machine_rank, sources.purpose_rank
+        select
+            told.*,
+            {% for rank in ["machine_rank", "purpose_rank"] %}
+                row_number() over (
+                    partition by told.run_id, told.attempt
+                    order by sources.{{ rank }}, told.started_at_utc, told.source_run_id
+                ) as {{ rank }}
+                {% if not loop.last %},{% endif %}
+            {% endfor %}
         from told
         inner join sources on told.source = sources.source_name
     ),

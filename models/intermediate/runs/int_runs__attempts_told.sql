@@ -10,6 +10,7 @@
     "source",
     "run_id",
     "attempt",
+    "source_run_id",
     "started_at_utc",
     "ended_at_utc",
     "job_name",

@@ -1,12 +1,17 @@
--- Runs that CodeCarbon tracked, as attempts of runs. One row per run and attempt.
+-- Runs that CodeCarbon tracked, as attempts of the runs that they are. One row per
+-- tracked run.
 with
     tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
+    identities as (
+        select * from {{ ref("int_runs__identities") }} where source = 'codecarbon'
+    ),
 
     final as (
         select
             'codecarbon' as source,
-            concat('codecarbon:', tracker_run_id) as run_id,
-            cast(1 as bigint) as attempt,
+            identities.run_id,
+            identities.attempt,
+            tracked.source_run_id,
 
             started_at_utc,
             ended_at_utc,
@@ -57,6 +62,7 @@ with
             delivery_id,
             received_at_utc
         from tracked
+        inner join identities on tracked.source_run_id = identities.source_run_id
     )
 
 select *

@@ -41,6 +41,7 @@ with
     final as (
         select
             tracker_run_id,
+            concat('codecarbon:', tracker_run_id) as source_run_id,
             max(experiment_id) as experiment_id,
 
             min(started_at_utc) as started_at_utc,

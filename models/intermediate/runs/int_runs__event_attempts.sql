@@ -1,7 +1,9 @@
--- Attempts known from run events, with their interval and status settled. One row per
--- run and attempt.
+-- Attempts known from run events, with their interval and status settled. One that has
+-- been silent for too long is lost since its last sign of life. One row per run and
+-- attempt.
 with
     attempts as (select * from {{ ref("int_runs__events_folded") }}),
+    settings as (select * from {{ ref("int_settings__parameters") }}),
 
     attempts_started as (
         select
@@ -37,8 +39,12 @@ with
                     - {{ epoch_s("started_at_utc") }},
                     0
                 )
-            ) as told_duration_s
+            ) as told_duration_s,
+            finished_events = 0
+            and last_event_at_utc
+            < {{ add_seconds(as_of(), "-3600 * settings.lost_after_hours") }} as is_lost
         from attempts_started
+        cross join settings
     ),
 
     attempts_timed as (
@@ -56,9 +62,12 @@ with
             'run_events' as source,
             run_id,
             attempt,
+            run_id as source_run_id,
 
             started_at_utc,
             case
+                when is_lost
+                then greatest(started_at_utc, last_event_at_utc)
                 when finished_events = 0
                 then null
                 else
@@ -73,6 +82,8 @@ with
 
             job_name,
             case
+                when is_lost
+                then 'lost'
                 when finished_events = 0
                 then 'running'
                 else coalesce(finished_status, 'succeeded')

@@ -44,7 +44,16 @@ with
                     end
                 ),
                 2.0
-            ) as stale_after_years
+            ) as stale_after_years,
+            coalesce(
+                max(
+                    case
+                        when parameter = 'runs.lost_after_hours'
+                        then cast(value as double)
+                    end
+                ),
+                24.0
+            ) as lost_after_hours
         from parameters
     )
 

@@ -65,6 +65,7 @@ with
 
             landed.energy,
             landed.metrics,
+            landed.tags,
             landed.flex as flex_json,
 
             landed.source_file,
