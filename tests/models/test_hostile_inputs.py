@@ -369,7 +369,7 @@ def test_money_of_two_currencies_is_never_one_sum(marts: Any) -> None:
 def test_a_start_alone_tells_no_duration(marts: Any) -> None:
     run = marts.run("only-started")
     assert (run["status"], run["duration_s"], run["missing_reason"]) == (
-        "running",
+        "lost",
         None,
         "unknown_duration",
     )
