@@ -54,6 +54,12 @@ class SourceSettings(BaseModel):
     enabled: bool = Field(True, description="Read this source in the night.")
 
 
+def resolved(path: str, info: ValidationInfo) -> str:
+    """Relative paths are relative to the config file's folder (context key `base`)."""
+    base = (info.context or {}).get("base")
+    return path if base is None or "://" in path else str(Path(base) / path)
+
+
 class FileSourceSettings(SourceSettings):
     """A source that reads files."""
 
@@ -62,9 +68,7 @@ class FileSourceSettings(SourceSettings):
     @field_validator("path")
     @classmethod
     def _resolve(cls, value: str, info: ValidationInfo) -> str:
-        """Relative paths are relative to the config file's folder (context key `base`)."""
-        base = (info.context or {}).get("base")
-        return value if base is None or "://" in value else str(Path(base) / value)
+        return resolved(value, info)
 
 
 @dataclass(frozen=True)

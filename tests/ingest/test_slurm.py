@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ingest import slurm_records, slurm_values
-from ingest.contracts import REJECTED_SCHEMA
+from ingest.contracts import REJECTED_SCHEMA, Batch, Failure
+from ingest.errors import SourceConfigError
 from ingest.landing import Landing
 from ingest.runner import run_source
 from ingest.sources import SourceContext, registry, slurm
@@ -565,8 +566,6 @@ def test_real_dumps_in_pipes_and_in_unit_separators_are_the_same() -> None:
     [
         "sacct_default.txt",
         "sacct_long.txt",
-        "sacct.json.txt",
-        "slurmrestd_jobs.json.txt",
         "squeue.json.txt",
         "slurm.conf.txt",
         "scontrol_show_job.txt",
@@ -576,4 +575,124 @@ def test_real_files_of_other_kinds_are_refused(name: str) -> None:
     rows, rejected = parse(REAL / name)
     assert rows.is_empty()
     assert rejected["reason"].to_list() == ["not_this_format"]
-    assert "--parsable2" in rejected["detail"][0]
+    assert "sacct" in rejected["detail"][0]
+
+
+# ---- JSON -------------------------------------------------------------------------------------
+
+
+def test_json_of_a_new_version_says_what_its_text_would() -> None:
+    rows, rejected = parse(PAYLOADS / "new_slurm.json")
+    assert rejected.is_empty()
+    job, batch, pending = rows.to_dicts()
+    assert (job["JobIDRaw"], job["JobID"], job["State"]) == ("70", "69_4", "CANCELLED")
+    assert (job["Start"], job["End"]) == (
+        datetime.fromtimestamp(1795406160, UTC),
+        datetime.fromtimestamp(1795409760, UTC),
+    )
+    assert (job["x_alloc_cpus"], job["x_alloc_gpus"], job["x_gpu_type"]) == (8, 4, "a100")
+    assert job["x_alloc_memory_bytes"] == 64 * 2**30
+    assert (job["x_nodes"], job["NNodes"], job["Restarts"]) == (["g01", "g02"], 2, 1)
+    assert (job["x_total_cpu_s"], job["TimelimitRaw"]) == (7200.5, 120)
+    assert (job["x_comment_json"], job["ConsumedEnergyRaw"]) == ('{"team": "nlp"}', None)
+    assert (batch["JobIDRaw"], batch["x_step_id"], batch["User"]) == ("70.batch", "batch", None)
+    assert (batch["ConsumedEnergyRaw"], batch["source_row"]) == (5000, 2)
+    assert (pending["JobID"], pending["x_state"], pending["Start"]) == ("71+1", "PENDING", None)
+    assert pending["TimelimitRaw"] is None
+
+
+def test_json_that_is_cut_or_without_a_cluster_is_refused(tmp_path: Path) -> None:
+    content = (PAYLOADS / "new_slurm.json").read_text()
+    cut = tmp_path / "cut.json"
+    cut.write_text(content[:900])
+    assert parse(cut)[1]["reason"].to_list() == ["not_json"]
+    nameless = tmp_path / "nameless.json"
+    nameless.write_text(content.replace('"cluster": "lyra",', ""))
+    assert parse(nameless)[1]["reason"].to_list() == ["missing_column"]
+    assert set(parse(nameless, cluster="own")[0]["Cluster"]) == {"own"}
+
+
+def test_a_wrong_value_in_json_refuses_its_record_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "sacct.json"
+    path.write_text(
+        (PAYLOADS / "new_slurm.json").read_text().replace('"elapsed": 0', '"elapsed": "long"')
+    )
+    rows, rejected = parse(path)
+    assert rows["JobIDRaw"].to_list() == ["70", "70.batch"]
+    assert rejected.select("source_row", "field", "reason").rows() == [
+        (3, "ElapsedRaw", "wrong_type")
+    ]
+    assert '"name": "pending"' in rejected["raw"][0]
+
+
+@needs_real
+def test_the_real_json_is_the_real_text() -> None:
+    told, rejected = parse(REAL / "sacct.json.txt")
+    assert rejected.is_empty()
+    # The text was written without duplicates: of job 39 it has the second attempt.
+    assert told.filter(JobIDRaw="39").sort("Submit")["x_state"].to_list() == [
+        "REQUEUED",
+        "COMPLETED",
+    ]
+    told = told.sort("Submit").unique("JobIDRaw", keep="last")
+    text, _ = parse(REAL / "sacct_parsable2_noconvert_epoch.txt")
+    both = text.join(told, on="JobIDRaw", suffix="_json")
+    assert both.height == text.height == told.height == 99
+    same = ["Cluster", "JobID", "JobName", "User", "Account", "Partition", "x_state", "Start"]
+    same += ["End", "ElapsedRaw", "x_nodes", "x_alloc_cpus", "x_alloc_memory_bytes"]
+    same += ["x_alloc_gpus", "x_gpu_type", "Submit", "Comment", "NCPUS"]
+    for column in same:
+        assert both[column].eq_missing(both[f"{column}_json"]).all(), column
+    # Text rounds CPU time to milliseconds, and prints 0 J where there is no counter.
+    assert ((both["x_total_cpu_s"] - both["x_total_cpu_s_json"]).abs() < 0.002).all()
+    energy = both.select("ConsumedEnergyRaw", "ConsumedEnergyRaw_json").fill_null(0)
+    assert (energy["ConsumedEnergyRaw"] == energy["ConsumedEnergyRaw_json"]).all()
+    assert energy["ConsumedEnergyRaw"].sum() > 0
+
+
+# ---- The command ------------------------------------------------------------------------------
+
+FAKE = """#!/bin/sh
+printf '%s\\n' "$@" "$TZ" "$SLURM_TIME_FORMAT" >> "{folder}/called"
+case "$*" in
+  *starttime=2026-11-22*) echo "slurm_persist_conn_open: failed" >&2; exit 1;;
+  *starttime=2026-11-21*) sleep 30;;
+esac
+cat "{folder}/answer"
+"""
+
+
+def called(folder: Path, **options: Any) -> list[Any]:
+    command = folder / "sacct"
+    command.write_text(FAKE.format(folder=folder))
+    command.chmod(0o755)
+    (folder / "answer").write_text(export({"JobName": "a|b"}, delimiter="\x1f"))
+    told = slurm.Settings(command=str(command), **options)
+    return list(slurm.read(told, SourceContext("lyra", NOW)))
+
+
+def test_the_command_is_asked_day_by_day_and_a_day_that_fails_leaves_the_others(
+    tmp_path: Path,
+) -> None:
+    found = called(tmp_path, days=3, timeout_s=1.5, cluster="lyra; true")
+    batches = [told for told in found if isinstance(told, Batch) and told.rows.height]
+    assert [batch.scope for batch in batches] == ["lyra/sacct/2026-11-23"]
+    assert batches[0].rows["JobName"].to_list() == ["a|b"]
+    failures = [told.message for told in found if isinstance(told, Failure)]
+    assert len(failures) == 2
+    assert "2026-11-21 took longer than 1.5 s" in failures[0]
+    assert "ended with 1: slurm_persist_conn_open: failed" in failures[1]
+    asked = (tmp_path / "called").read_text().splitlines()
+    assert "--starttime=2026-11-23T00:00:00" in asked
+    assert "--clusters=lyra; true" in asked  # one argument: there is no shell
+    assert {"--duplicates", "--allusers", "UTC", "%s"} <= set(asked)
+
+
+def test_a_missing_command_and_two_places_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceConfigError, match="no such command on PATH"):
+        list(
+            slurm.read(slurm.Settings(command=str(tmp_path / "sacct")), SourceContext("lyra", NOW))
+        )
+    for told in ({}, {"path": "a", "command": "sacct"}):
+        with pytest.raises(ValueError, match="either `path` or `command`"):
+            slurm.Settings.model_validate(told)
