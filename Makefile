@@ -34,7 +34,8 @@ demo: setup ## recorded sample → published numbers on one screen; no network, 
 
 test: setup ## every test: lint, conventions, models, sources, app, browser, end to end
 	@.ci/chromium < /dev/null
-	@.ci/bqemulator < /dev/null
+	@.ci/environment bqemulator < /dev/null
+	@.ci/environment frameworks < /dev/null
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) < /dev/null
 
 lint: setup ## ruff, mypy and sqlfmt; changes nothing

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from demo_commands import demo_environment, observatory
+from environments import environment
 from filelock import FileLock
 
 from observatory import build
@@ -35,6 +36,12 @@ def shared_tmp(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path
     """A temporary folder of this run, the same in every worker."""
     base = tmp_path_factory.getbasetemp()
     return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> Path:
+    """The programs of an environment with real MLflow, scikit-learn, transformers and kfp."""
+    return environment("frameworks")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple
 
+from carbon_hook.cgroup import GIB
 from carbon_hook.channel import VARIABLE, Channel, say
 from carbon_hook.identity import job_name_of, rank_of
 from carbon_hook.monitor import LAST_WAIT_S, Job, Monitor
@@ -197,11 +198,21 @@ def _report(status: int, used: Any, channel: Channel, watch: threading.Thread) -
         "was_killed": os.WIFSIGNALED(status),
         "fields": {"tags": tags},
         "cpu_s": used.ru_utime + used.ru_stime if used is not None else None,
+        "peak_gib": _peak_gib(used),
     }
     if not say(channel.name, message):
         told("the monitor hears nothing")
         return
     watch.join(LAST_WAIT_S + 0.1)
+
+
+def _peak_gib(used: Any) -> Optional[float]:
+    """The most memory that the child, or a process it waited for, held at once. A child begins as
+    a copy of this process: no more than that says nothing of the job."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if used is None or used.ru_maxrss <= own:
+        return None
+    return float(used.ru_maxrss) / (GIB >> 10)  # of KiB
 
 
 def status_of(status: int) -> str:

@@ -144,6 +144,9 @@ class Monitor:
         if self._meters is not None and done.get("cpu_s") is not None:
             self._meters.tree.count_to(float(done["cpu_s"]))
         used = {**self._used(now), "energy": self._whole_energy()}
+        if done.get("peak_gib") is not None:
+            peak = round(float(done["peak_gib"]), 6)
+            used["memory_used_gib"] = max(peak, used.get("memory_used_gib") or 0.0)
         status = str(done["done"])
         group = self._meters.cgroup if self._meters else None
         if status == "failed" and done.get("was_killed") and group and group.killed_for_memory():

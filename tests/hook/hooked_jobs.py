@@ -16,7 +16,7 @@ from ingest.run_event import RunEvent
 HOOK = Path(__file__).parents[2] / "hook"
 Event = dict[str, Any]
 
-# A small training; and one of scikit-learn's where that is installed.
+# A small training; and one of scikit-learn's, for a Python that has it.
 TRAINING = """
 import sys
 
@@ -35,12 +35,10 @@ def train():
     return sum(right) / len(right)
 
 def train_classifier():
-    try:
-        from sklearn.datasets import load_iris
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.model_selection import train_test_split
-    except ImportError:
-        return train()
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import train_test_split
+
     data = train_test_split(*load_iris(return_X_y=True), random_state=0)
     model = LogisticRegression(max_iter=500).fit(data[0], data[2])
     return model.score(data[1], data[3])
@@ -64,11 +62,11 @@ class Place:
         for name in ("home", "tmp"):
             (folder / name).mkdir()
 
-    def script(self, text: str) -> list[str]:
+    def script(self, text: str, python: str = sys.executable) -> list[str]:
         """A command that runs a Python program."""
         path = self.folder / "job.py"
         path.write_text(TRAINING + text)
-        return [sys.executable, str(path)]
+        return [python, str(path)]
 
     def start(self, command: list[str], is_hooked: bool, **more: Any) -> "subprocess.Popen[str]":
         """The command, or the command under the hook, in a process group of its own."""

@@ -1,26 +1,21 @@
 """A BigQuery on this machine: the emulator, a door that can misbehave, and rows of an export."""
 
 import json
-import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 import requests
-from filelock import FileLock
+from environments import environment
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from grid_api import Api, Asked, Reply, serving
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / ".venv-bqemulator" / "bin" / "bqemulator"
 PROJECT, DATASET = "billing-admin", "billing"
 
 
@@ -46,27 +41,14 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def installed() -> None:
-    """Install the emulator; where it cannot be, leave the test out, and with CI=true fail."""
-    with FileLock(ROOT / ".venv" / ".bqemulator.lock"):
-        done = subprocess.run(
-            [ROOT / ".ci" / "bqemulator"], capture_output=True, text=True, timeout=900
-        )
-    if done.returncode or not PROGRAM.exists():
-        reason = f"the BigQuery emulator is not installed: {done.stderr[-500:]}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
 @contextmanager
 def emulator() -> Iterator[Emulator]:
     """The emulator, empty but for the data set."""
-    installed()
+    program = environment("bqemulator") / "bqemulator"
     rest, grpc = _free_port(), _free_port()
     ports = ["--rest-port", str(rest), "--grpc-port", str(grpc)]
     process = subprocess.Popen(
-        [PROGRAM, "start", "--ephemeral", "--project", PROJECT, "--log-level", "error", *ports],
+        [program, "start", "--ephemeral", "--project", PROJECT, "--log-level", "error", *ports],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,0 +1,1 @@
+"""PyTorch Lightning's documented interface of callbacks, without torch and its gigabytes."""
