@@ -22,13 +22,19 @@
 {% macro default__row_text(relation) -%} cast({{ relation }} as string) {%- endmacro %}
 {% macro spark__row_text(relation) -%} to_json(struct({{ relation }}.*)) {%- endmacro %}
 
-{# The values of a group in one text, comma-separated, in a fixed order. #}
-{% macro joined_text(expression, order_by) %}
-    {{ return(adapter.dispatch("joined_text", "observatory")(expression, order_by)) }}
+{# The values of a group in one text, comma-separated unless told otherwise, in a fixed order. #}
+{% macro joined_text(expression, order_by, separator=", ") %}
+    {{
+        return(
+            adapter.dispatch("joined_text", "observatory")(
+                expression, order_by, separator
+            )
+        )
+    }}
 {% endmacro %}
-{% macro default__joined_text(expression, order_by) %}
-    string_agg({{ expression }}, ', ' order by {{ order_by }})
+{% macro default__joined_text(expression, order_by, separator) %}
+    string_agg({{ expression }}, '{{ separator }}' order by {{ order_by }})
 {% endmacro %}
-{% macro spark__joined_text(expression, order_by) %}
-    listagg({{ expression }}, ', ') within group (order by {{ order_by }})
+{% macro spark__joined_text(expression, order_by, separator) %}
+    listagg({{ expression }}, '{{ separator }}') within group (order by {{ order_by }})
 {% endmacro %}

@@ -1,5 +1,5 @@
--- Water used on site for attempts: IT energy times the site's litres
--- per kWh. Water behind the electricity is not in it. One row per run and attempt.
+-- Water used on site for attempts: IT energy times the site's litres per kWh. Water
+-- behind the electricity is not in it. One row per run and attempt.
 with
     attempts as (select * from {{ ref("int_runs__resources") }}),
     times as (select * from {{ ref("int_runs__attempts") }}),

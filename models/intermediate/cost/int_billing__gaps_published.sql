@@ -1,9 +1,9 @@
 -- What of the bill has no energy although it used some or nobody knows: the biggest
 -- first to look at. A billing month of which nothing changed is not worked out again.
--- Lines that use none (taxes, licences, requests) are not here. In
--- the billing currency. One row per billing period, provider, service, region, SKU
--- meter, charge description, unit, charge category, resource class, rule, missing
--- reason and currency.
+-- Lines that use none (taxes, licences, requests) are not here. In the billing
+-- currency. One row per billing period, provider, service, region, SKU meter, charge
+-- description, unit, charge category, resource class, rule, missing reason and
+-- currency.
 {{
     config(
         materialized="incremental" if target.type == "duckdb" else "table",

@@ -1,9 +1,8 @@
 -- Charges of one kind added up per day, and whom they were claimed for: what runs and
 -- their idle machines claim is taken from the bill and put back as theirs, so the sum
 -- stays the bill. With the machine whose hours a line pays for, and whether these are
--- still nobody's. A billing
--- month of which nothing changed is not worked out again. One row per day, claim and
--- combination of the keys.
+-- still nobody's. A billing month of which nothing changed is not worked out again. One
+-- row per day, claim and combination of the keys.
 {{
     config(
         materialized="incremental" if target.type == "duckdb" else "table",

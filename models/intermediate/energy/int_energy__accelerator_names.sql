@@ -1,7 +1,6 @@
--- Names of accelerators as runs, settings and bills write them, in parts: the device,
--- a MIG
--- slice (A100-SXM4-40GB-MIG-3g.20gb), time sharing (Tesla-T4-SHARED), the topology of a
--- TPU slice (v5e-2x4). One row per name in lower case.
+-- Names of accelerators as runs, settings and bills write them, in parts: the device, a
+-- MIG slice (A100-SXM4-40GB-MIG-3g.20gb), time sharing (Tesla-T4-SHARED), the topology
+-- of a TPU slice (v5e-2x4). One row per name in lower case.
 with
     attempts as (select * from {{ ref("int_runs__attempts") }}),
     hosts as (select * from {{ ref("stg_settings__hosts") }}),

@@ -1,7 +1,6 @@
 -- Attempts of all sources, each once. Where several tell of the same, each field is
--- what
--- the first of them says that knows it: of when and on what it ran in one order, of who
--- and what for in another. One row per run and attempt.
+-- what the first of them says that knows it: of when and on what it ran in one order,
+-- of who and what for in another. One row per run and attempt.
 with
     told as (select * from {{ ref("int_runs__attempts_told") }}),
     sources as (select * from {{ ref("run_sources") }}),

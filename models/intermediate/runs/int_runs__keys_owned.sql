@@ -1,35 +1,36 @@
--- The keys that runs of each source go by. One row per source, run and kind of key.
+-- The keys that runs of each source go by: the name that they have there, and their own
+-- kind of key. One row per source, run and kind of key.
 with
-    jobs as (select * from {{ ref("int_runs__slurm_told") }}),
-    tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
+    told as (select * from {{ ref("int_runs__told") }}),
     events as (select * from {{ ref("stg_run_events__events") }}),
 
     keys as (
         select
             source,
             source_run_id,
-            'slurm_job' as key_kind,
-            concat(lower(cluster_name), ':', job_id) as key_value,
+            own_key_kind as key_kind,
+            own_key_value as key_value,
             started_at_utc,
-            source_attempt as attempt
-        from jobs
+            source_attempt
+        from told
+        where own_key_value is not null
         union all
         select
-            'codecarbon' as source,
+            source,
             source_run_id,
-            'codecarbon_run' as key_kind,
-            lower(tracker_run_id) as key_value,
+            'run' as key_kind,
+            source_run_id as key_value,
             started_at_utc,
-            cast(1 as bigint) as attempt
-        from tracked
+            source_attempt
+        from told
         union all
         select
             'run_events' as source,
             run_id as source_run_id,
             'run' as key_kind,
-            lower(run_id) as key_value,
+            run_id as key_value,
             event_at_utc as started_at_utc,
-            attempt
+            attempt as source_attempt
         from events
     ),
 
@@ -38,13 +39,13 @@ with
             source,
             source_run_id,
             key_kind,
-            key_value,
+            lower(key_value) as key_value,
 
             min(started_at_utc) as started_at_utc,
 
-            max(attempt) as attempts
+            max(source_attempt) as attempts
         from keys
-        group by source, source_run_id, key_kind, key_value
+        group by source, source_run_id, key_kind, lower(key_value)
     )
 
 select *

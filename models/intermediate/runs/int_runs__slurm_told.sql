@@ -1,7 +1,6 @@
 -- Slurm allocations as attempts of runs, under Slurm's own name. A requeued job is a
--- new
--- attempt of the same run: its job id stays, its submit time moves. One row per run and
--- attempt.
+-- new attempt of the same run: its job id stays, its submit time moves. One row per run
+-- and attempt.
 with
     allocations as (select * from {{ ref("int_runs__slurm_allocations") }}),
 
@@ -26,6 +25,9 @@ with
                         source_row
                 ) as bigint
             ) as source_attempt,
+
+            'slurm_job' as own_key_kind,
+            concat(cluster_name, ':', job_id) as own_key_value,
 
             started_at_utc,
             case

@@ -1,9 +1,7 @@
--- Runs that name a run of another source that tells of runs here, and whether it was
+-- Runs that name a run of another source that tells of runs here, and whether none was
 -- found. One row per run.
 with
-    named as (
-        select * from {{ ref("int_runs__keys_named") }} where source = 'run_events'
-    ),
+    named as (select * from {{ ref("int_runs__keys_named") }}),
     owned as (select * from {{ ref("int_runs__keys_owned") }}),
     identities as (select * from {{ ref("int_runs__identities") }}),
 

@@ -1,0 +1,32 @@
+-- Tags of runs, under the names that the runs have at their source. One row per source,
+-- run, attempt, tag and time it was told.
+with
+    tags as (select * from {{ ref("stg_run_events__tags") }}),
+    tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
+
+    final as (
+        select
+            'run_events' as source,
+            run_id as source_run_id,
+            attempt as source_attempt,
+            tag_key,
+            tag_value,
+            event_at_utc as told_at_utc,
+            event_id as told_by
+        from tags
+        union all
+        -- The experiment that CodeCarbon was given is the run that it is part of.
+        select
+            'codecarbon' as source,
+            source_run_id,
+            cast(1 as bigint) as source_attempt,
+            'run_id' as tag_key,
+            experiment_id as tag_value,
+            ended_at_utc as told_at_utc,
+            tracker_run_id as told_by
+        from tracked
+        where experiment_id is not null
+    )
+
+select *
+from final
