@@ -87,8 +87,8 @@ def decoded(text: str) -> Any:
         ) from None
 
 
-def checked(parsed: Any, text: str) -> Checked:
-    """The event in `parsed`, which `text` said, perhaps among others. Raises EventRefused."""
+def plain_object(parsed: Any, text: str) -> dict[str, Any]:
+    """An event of any kind: a JSON object of texts that can be kept. Raises EventRefused."""
     if not isinstance(parsed, dict):
         raise EventRefused(None, "wrong_type", "an event must be a JSON object")
     if len(text) > MAX_FIELD_CHARACTERS and _has_long_text(parsed):
@@ -99,8 +99,14 @@ def checked(parsed: Any, text: str) -> Checked:
         raise EventRefused(
             None, "not_utf8", "the event has half of a surrogate pair (\\ud800 … \\udfff)"
         )
+    return parsed
+
+
+def checked(parsed: Any, text: str) -> Checked:
+    """The event in `parsed`, which `text` said, perhaps among others. Raises EventRefused."""
+    told = plain_object(parsed, text)
     try:
-        data = unwrap(parsed)
+        data = unwrap(told)
         event = RunEvent.model_validate(data)
     except ValidationError as error:
         path, reason, detail = first_problem(error)
@@ -112,14 +118,14 @@ def checked(parsed: Any, text: str) -> Checked:
     unknown = event.unknown()
     flex = data["flex"] if event.flex is not None else None
     try:
-        if unknown and _is_deep(unknown):
+        if unknown and is_deep(unknown):
             raise _too_deep("extra")
-        if flex is not None and _is_deep(flex):
+        if flex is not None and is_deep(flex):
             raise _too_deep("flex")
         return Checked(
             event,
             data,
-            event.event_id or derived_event_id(parsed),
+            event.event_id or derived_event_id(told),
             _json(flex) if flex is not None else None,
             _json(unknown) if unknown else None,
         )
@@ -139,7 +145,8 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _is_deep(value: object) -> bool:
+def is_deep(value: object) -> bool:
+    """Are there more than `MAX_DEPTH` objects and lists inside each other?"""
     level = [value]
     for _ in range(MAX_DEPTH):
         inner: list[object] = []

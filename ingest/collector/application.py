@@ -1,4 +1,4 @@
-"""The routes: POST /v1/events, GET /healthz, /metrics and /openapi.json."""
+"""The routes: POST /v1/events and /api/v1/lineage, GET /healthz, /metrics and /openapi.json."""
 
 import asyncio
 import math
@@ -14,9 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ingest.collector import bodies, openapi
-from ingest.collector.bodies import MAX_BODY_BYTES, Refused
+from ingest.collector.bodies import MAX_BODY_BYTES, Format, Refused
 from ingest.collector.limits import Limit
 from ingest.collector.metrics import Metrics
+from ingest.collector.openapi import LINEAGE_PATH
 from ingest.collector.settings import CollectorSettings
 from ingest.collector.tokens import Sender, Tokens
 from ingest.collector.writer import Full, NotDurable, Writer
@@ -40,6 +41,7 @@ def application(
     return Starlette(
         routes=[
             Route("/v1/events", routes.events, methods=["POST"]),
+            Route(LINEAGE_PATH, routes.lineage, methods=["POST"]),
             Route("/healthz", routes.health, methods=["GET"]),
             Route("/metrics", routes.show_metrics, methods=["GET"]),
             Route("/openapi.json", routes.openapi, methods=["GET"]),
@@ -67,9 +69,15 @@ class _Routes:
         self.document = openapi.document(version, tokens.are_asked)
 
     async def events(self, request: Request) -> Response:
+        return await self._received(request, bodies.run_event)
+
+    async def lineage(self, request: Request) -> Response:
+        return await self._received(request, bodies.lineage_event)
+
+    async def _received(self, request: Request, of: Format) -> Response:
         started = time.perf_counter()
         try:
-            response = await self._kept(request)
+            response = await self._kept(request, of)
         except Refused as refused:
             response = JSONResponse(
                 {"error": refused.error, "problems": refused.problems},
@@ -82,13 +90,13 @@ class _Routes:
         self.metrics.seconds.observe(time.perf_counter() - started)
         return response
 
-    async def _kept(self, request: Request) -> Response:
+    async def _kept(self, request: Request, of: Format) -> Response:
         if "origin" in request.headers:
             raise Refused(403, "a web page may not send events; leave the Origin header out")
         sender = self._sender(request)
         body = bodies.unpacked(await _body(request), request.headers.get("content-encoding", ""))
         try:
-            lines = bodies.lines_of(body, sender.team, self.clock(), self.clock_tolerance)
+            lines = bodies.lines_of(body, sender.team, self.clock(), self.clock_tolerance, of)
         except Refused as refused:
             for problem in refused.problems:
                 self.metrics.refused.labels(sender.name, problem["reason"]).inc()

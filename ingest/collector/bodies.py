@@ -5,11 +5,13 @@ All or nothing: one wrong event, and none of the request is kept.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.collector.writer import Line
+from ingest.lineage_event import checked_lineage
+from ingest.lineage_rows import enveloped
 from ingest.run_event import RunEvent
 from ingest.run_event_checks import Checked, EventRefused, checked, decoded
 
@@ -17,6 +19,18 @@ MAX_BODY_BYTES = 1 << 20
 MAX_EVENTS = 1_000
 TOLD_PROBLEMS = 20
 _GZIP = 31  # zlib: with a gzip header
+
+
+class Told(NamedTuple):
+    """An event that keeps its contract: its id, its line in a segment, its times by their field."""
+
+    event_id: str
+    line: bytes
+    times: list[tuple[str, datetime | None]]
+
+
+# (parsed event, text of the body, the sender's team) → the event. Raises EventRefused.
+Format = Callable[[Any, str, str | None], Told]
 
 
 class Refused(Exception):
@@ -64,8 +78,24 @@ def too_large() -> Refused:
     )
 
 
+def run_event(parsed: Any, text: str, team: str | None) -> Told:
+    """A run event. Raises EventRefused."""
+    found = checked(parsed, text)
+    return Told(found.event_id, _line(found, team), [*_times(found.event)])
+
+
+def lineage_event(parsed: Any, text: str, team: str | None) -> Told:
+    """An OpenLineage event. Raises EventRefused."""
+    found = checked_lineage(parsed, text)
+    return Told(found.event_id, enveloped(found, team), [("eventTime", found.event_time)])
+
+
 def lines_of(
-    body: bytes, team: str | None, now: datetime, clock_tolerance: timedelta
+    body: bytes,
+    team: str | None,
+    now: datetime,
+    clock_tolerance: timedelta,
+    of: Format = run_event,
 ) -> list[Line]:
     """The events of a body, each ready to be kept. Raises Refused."""
     try:
@@ -90,14 +120,14 @@ def lines_of(
     lines, problems = [], []
     for index, event in enumerate(events):
         try:
-            found = checked(event, text)
-            _check_clock(found.event, now, latest)
+            told = of(event, text, team)
+            _check_clock(told, now, latest)
         except EventRefused as error:
             problems.append(_problem(index if is_array else None, error))
             if len(problems) == TOLD_PROBLEMS:
                 break
         else:
-            lines.append((found.event_id, _line(found, team)))
+            lines.append((told.event_id, told.line))
     if problems:
         first = problems[0]
         where = f"event {first['index']}: " if is_array else ""
@@ -114,15 +144,17 @@ def _problem(index: int | None, error: EventRefused) -> dict[str, Any]:
     }
 
 
-def _check_clock(event: RunEvent, now: datetime, latest: datetime) -> None:
+def _times(event: RunEvent) -> Iterator[tuple[str, datetime | None]]:
+    yield "event_time", event.event_time
+    yield "started_at", event.started_at
+    yield "ended_at", event.ended_at
+    for number, reading in enumerate(event.energy or ()):
+        yield f"energy.{number}.to", reading.to_at
+
+
+def _check_clock(told: Told, now: datetime, latest: datetime) -> None:
     """What has happened has happened by now. Raises EventRefused."""
-    told = [
-        ("event_time", event.event_time),
-        ("started_at", event.started_at),
-        ("ended_at", event.ended_at),
-    ]
-    told += [(f"energy.{n}.to", reading.to_at) for n, reading in enumerate(event.energy or ())]
-    for field, at in told:
+    for field, at in told.times:
         if at is not None and at > latest:
             raise EventRefused(
                 field,

@@ -1,10 +1,15 @@
-"""What the endpoint promises, as OpenAPI 3.1; the event's schema is made from its model."""
+"""What the endpoint promises, as OpenAPI 3.1; schemas of events are made from their models."""
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from ingest.collector.bodies import MAX_BODY_BYTES, MAX_EVENTS
+from ingest.lineage_event import LineageEvent
 from ingest.run_event import RunEvent
 
+LINEAGE_PATH = "/api/v1/lineage"
+"""Where OpenLineage's HTTP transport posts if it is told nothing else."""
 _SCHEMAS = "#/components/schemas/"
 
 _ACCEPTED = {
@@ -62,10 +67,9 @@ _CLOUD_EVENT = {
 
 def document(version: str, needs_token: bool) -> dict[str, Any]:
     """The OpenAPI document."""
-    event = RunEvent.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-    parts = event.pop("$defs", {})
+    parts, event = _schemas(RunEvent)
+    lineage_parts, lineage = _schemas(LineageEvent)
     one = {"anyOf": [{"$ref": f"{_SCHEMAS}RunEvent"}, {"$ref": f"{_SCHEMAS}CloudEvent"}]}
-    body = {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_EVENTS}]}
     refusals = {
         "400": "The body is no gzip, no UTF-8, no JSON, or nested too deeply.",
         "401": "No token, or none of ours.",
@@ -78,31 +82,34 @@ def document(version: str, needs_token: bool) -> dict[str, Any]:
         "429": "Too much; `Retry-After` says for how many seconds to wait.",
         "503": "The events could not be kept; send them again.",
     }
-    post: dict[str, Any] = {
+    answers = {
+        "202": _answer("Kept.", "Accepted"),
+        **{status: _answer(text, "Error") for status, text in refusals.items()},
+    }
+    events: dict[str, Any] = {
         "operationId": "send_events",
         "summary": "Send one run event, or an array of them",
         "description": "The answer comes when all of them are durable on disk. An event that was "
         "sent before, by its `event_id`, is a duplicate and is not kept again.",
-        "requestBody": {
-            "required": True,
-            "description": "Also with Content-Encoding gzip.",
-            "content": {
-                media: {"schema": body}
-                for media in ("application/json", "application/cloudevents+json")
-            },
-        },
-        "responses": {
-            "202": _answer("Kept.", "Accepted"),
-            **{status: _answer(text, "Error") for status, text in refusals.items()},
-        },
+        "requestBody": _body(one, "application/json", "application/cloudevents+json"),
+        "responses": answers,
+    }
+    lineages: dict[str, Any] = {
+        "operationId": "send_lineage",
+        "summary": "Send one OpenLineage event, or an array of them",
+        "description": "The same of OpenLineage. Its events have no id: one that was sent before, "
+        "letter by letter, is a duplicate.",
+        "requestBody": _body({"$ref": f"{_SCHEMAS}LineageEvent"}, "application/json"),
+        "responses": answers,
     }
     if needs_token:
-        post["security"] = [{"token": []}]
+        events["security"] = lineages["security"] = [{"token": []}]
     return {
         "openapi": "3.1.0",
         "info": {"title": "ML carbon observatory: run events", "version": version},
         "paths": {
-            "/v1/events": {"post": post},
+            "/v1/events": {"post": events},
+            LINEAGE_PATH: {"post": lineages},
             "/healthz": {
                 "get": {
                     "operationId": "health",
@@ -130,7 +137,9 @@ def document(version: str, needs_token: bool) -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 **parts,
+                **lineage_parts,
                 "RunEvent": event,
+                "LineageEvent": lineage,
                 "CloudEvent": _CLOUD_EVENT,
                 "Accepted": _ACCEPTED,
                 "Error": _ERROR,
@@ -138,6 +147,23 @@ def document(version: str, needs_token: bool) -> dict[str, Any]:
                 "Health": _HEALTH,
             },
         },
+    }
+
+
+def _schemas(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(the schemas it refers to, its own)."""
+    schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+    return schema.pop("$defs", {}), schema
+
+
+def _body(one: dict[str, Any], *media: str) -> dict[str, Any]:
+    """A request's body: one event, or an array of them."""
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_EVENTS}
+    schema = {"anyOf": [one, several]}
+    return {
+        "required": True,
+        "description": "Also with Content-Encoding gzip.",
+        "content": {name: {"schema": schema} for name in media},
     }
 
 

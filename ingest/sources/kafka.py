@@ -1,4 +1,6 @@
-"""Kafka: run events from a topic, one message per event, drained to its end as of the start.
+"""Kafka: events from a topic, one message per event, drained to its end as of the start.
+
+A topic holds run events, or OpenLineage events where its `format` says so.
 
 A delivery is what a night read of one partition: the offsets `[from, to)` are its marks, and the
 next night goes on at the newest `to` that landed. Our manifest decides, so a crash at any point
@@ -17,6 +19,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from ingest.contracts import Batch, Complete, Failure, Told
 from ingest.errors import SourceConfigError, SourceUnavailable
+from ingest.event_files import BATCH_EVENTS
+from ingest.found_texts import FoundTexts
+from ingest.lineage_rows import LINEAGE, FoundLineage
 from ingest.run_event_rows import Found
 from ingest.sources import SourceContext, SourceSettings
 from ingest.sources.run_events import EVENTS
@@ -27,9 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME = "kafka"
-DATASETS = (EVENTS,)
+DATASETS = (EVENTS, LINEAGE)
 
-BATCH_EVENTS = 50_000
 POLLED_MESSAGES = 1_000
 
 
@@ -40,6 +44,9 @@ class Settings(SourceSettings):
         min_length=1, examples=["kafka-1:9093,kafka-2:9093"], description="host:port, of some."
     )
     topic: str = Field(min_length=1, examples=["ml-run-events"], description="The topic.")
+    format: Literal["run_events", "openlineage"] = Field(
+        "run_events", description="What its messages are: run_events or openlineage."
+    )
     group: str = Field(
         "ml-carbon-observatory",
         min_length=1,
@@ -111,18 +118,25 @@ def read(settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
                 )
             span = _Span(partition, max(first, low), high)
             if span.first < span.end:
-                yield from _delivery(topic, span, context.instance)
+                found = _found(settings, f"{topic.name}/{partition}")
+                yield from _delivery(topic, span, found, context.instance)
             elif partition in landed:
                 topic.commit(partition, span.first)  # a crash may have come before it
     finally:
         topic.close()
 
 
-def _delivery(topic: "_Topic", span: _Span, instance: str) -> Iterator[Told]:
+def _found(settings: Settings, name: str) -> FoundTexts:
+    """What takes the messages of a partition in."""
+    if settings.format == "openlineage":
+        return FoundLineage(LINEAGE, name)
+    return Found(EVENTS, name)
+
+
+def _delivery(topic: "_Topic", span: _Span, found: FoundTexts, instance: str) -> Iterator[Told]:
     """The messages of a span, then its marks, then the group's offset."""
-    name = f"{topic.name}/{span.partition}"
-    scope = f"{NAME}/{instance}/{name}/{span.first}"
-    found = Found(EVENTS, name)
+    dataset = found.dataset
+    scope = f"{NAME}/{instance}/{found.source_file}/{span.first}"
     end = span.first
     problem = None
     try:
@@ -135,12 +149,12 @@ def _delivery(topic: "_Topic", span: _Span, instance: str) -> Iterator[Told]:
             else:
                 found.add(offset, _text(value))
             if found.events >= BATCH_EVENTS:
-                yield Batch(EVENTS, scope, *found.take())
+                yield Batch(dataset, scope, *found.take())
         end = span.end
     except SourceUnavailable as error:
         problem = f"{error}; what came before offset {end} lands, the rest with the next night"
     if end > span.first:
-        yield Batch(EVENTS, scope, *found.take())
+        yield Batch(dataset, scope, *found.take())
         marks = {
             "cluster": topic.cluster,
             "topic": topic.name,
@@ -148,7 +162,7 @@ def _delivery(topic: "_Topic", span: _Span, instance: str) -> Iterator[Told]:
             "from": str(span.first),
             "to": str(end),
         }
-        yield Complete(EVENTS, scope, marks)
+        yield Complete(dataset, scope, marks)
         topic.commit(span.partition, end)
     if problem is not None:
         yield Failure(problem)

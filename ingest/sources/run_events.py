@@ -1,7 +1,8 @@
 """Run events: what jobs say about themselves, one JSON object per line.
 
 Files `*.jsonl`, `*.ndjson` and `*.json` (also gzip) from a folder, or any file that is named; the
-inbox of the collector is read as an instance of this source. An event is bare or the `data` of a
+inbox of the collector is read as an instance of this source, with the OpenLineage events that the
+collector was sent. An event is bare or the `data` of a
 CloudEvents 1.0 structured event; a `.json` file may also hold one JSON array, or one event over
 several lines. The contract is `ingest.run_event.RunEvent`.
 
@@ -19,11 +20,12 @@ import pandera.polars as pa
 import polars as pl
 
 from ingest.collector import segments
-from ingest.contracts import Batch, Complete, Dataset, Told, Unchanged, rejected_file
-from ingest.errors import FileRejected
+from ingest.contracts import Batch, Complete, Dataset, Told, Unchanged
+from ingest.event_files import batches, is_event_file
 from ingest.files import InputFile, discover
+from ingest.found_texts import FoundTexts
+from ingest.lineage_rows import LINEAGE, FoundLineage
 from ingest.run_event_rows import Found
-from ingest.run_event_texts import event_texts
 from ingest.sources import FileSourceSettings, SourceContext
 
 logger = logging.getLogger(__name__)
@@ -100,11 +102,9 @@ EVENTS = Dataset(
     },
 )
 
-DATASETS = (EVENTS,)
+DATASETS = (EVENTS, LINEAGE)
 
-SUFFIXES = (".jsonl", ".ndjson", ".json")
 INBOX = "inbox"  # the instance whose empty files are segments that nothing was written to yet
-BATCH_EVENTS = 50_000
 
 
 class Settings(FileSourceSettings):
@@ -114,25 +114,33 @@ class Settings(FileSourceSettings):
 def read(settings: Settings, context: SourceContext) -> Iterator[Told]:
     """One delivery per file, in batches of 50,000 events; a bad file is one rejected row.
 
-    A segment of the collector never changes: one that landed is not read again.
+    A segment of the collector never changes: one that landed is not read again. The OpenLineage
+    events in it are a delivery of their own, complete before that of the run events.
     """
     if context.instance == INBOX:
         _take_open_segment(Path(settings.path), context)
     for file in _event_files(settings.path):
         scope = f"{context.instance}/{file.name}"
         if context.instance != INBOX or not file.name.startswith(f"{segments.FOLDER}/"):
-            yield from _file(file, scope, context)
+            yield from _file(file, scope, context.instance)
             continue
         marks = {"bytes": str(file.path.stat().st_size), "columns": _COLUMNS}
         if context.delivered.get((EVENTS.name, scope)) == marks:
             yield Unchanged(EVENTS, scope)
+            if (LINEAGE.name, scope) in context.delivered:
+                yield Unchanged(LINEAGE, scope)
             continue
-        yield from _file(file, scope, context)
+        has_lineage = False
+        for batch in _file(file, scope, context.instance):
+            has_lineage |= batch.dataset is LINEAGE
+            yield batch
+        if has_lineage:
+            yield Complete(LINEAGE, scope, marks)
         yield Complete(EVENTS, scope, marks)
 
 
 # Whoever adds a column has the segments read again.
-_COLUMNS = hashlib.sha256(repr(EVENTS.schema).encode()).hexdigest()
+_COLUMNS = hashlib.sha256(repr((EVENTS.schema, LINEAGE.schema)).encode()).hexdigest()
 
 
 def _take_open_segment(inbox: Path, context: SourceContext) -> None:
@@ -148,25 +156,11 @@ def _take_open_segment(inbox: Path, context: SourceContext) -> None:
         )
 
 
-def _file(file: InputFile, scope: str, context: SourceContext) -> Iterator[Batch]:
-    found = Found(EVENTS, file.name)
-    is_empty = True
-    try:
-        for row, text in event_texts(file):
-            is_empty = False
-            found.add(row, text)
-            if found.events >= BATCH_EVENTS:
-                yield Batch(EVENTS, scope, *found.take())
-        if is_empty and context.instance != INBOX:
-            raise FileRejected(
-                file.name, "empty_file", "the file holds no event; write it again or remove it"
-            )
-    except FileRejected as error:
-        rows, rejected = found.take()
-        refused = rejected_file(file.name, error.reason, error.detail)
-        yield Batch(EVENTS, scope, rows, pl.concat([rejected, refused]), incomplete=True)
-    else:
-        yield Batch(EVENTS, scope, *found.take())
+def _file(file: InputFile, scope: str, instance: str) -> Iterator[Batch]:
+    found: list[FoundTexts] = [Found(EVENTS, file.name)]
+    if instance == INBOX:
+        found.append(FoundLineage(LINEAGE, file.name))
+    return batches(file, scope, found, may_be_empty=instance == INBOX)
 
 
 def _event_files(path: str) -> list[InputFile]:
@@ -174,4 +168,4 @@ def _event_files(path: str) -> list[InputFile]:
     files = discover(path)
     if len(files) == 1 and str(files[0].path) == path:
         return files
-    return [f for f in files if f.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
+    return [file for file in files if is_event_file(file.name)]

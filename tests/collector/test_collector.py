@@ -47,6 +47,61 @@ def kept(collector: Collector) -> list[dict[str, Any]]:
 # ---- What is kept -----------------------------------------------------------------------------
 
 
+LINEAGE: dict[str, Any] = {
+    "eventType": "COMPLETE",
+    "eventTime": "2026-10-05T08:00:00Z",
+    "producer": "https://example.org/client",
+    "run": {"runId": "0190c1d2-0000-7000-8000-000000000001"},
+    "job": {"namespace": "prod", "name": "fit"},
+    "specversion": "of nobody",
+}
+
+
+def test_openlineage_events_are_kept_beside_run_events(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    started = LINEAGE | {"eventType": "START"}
+    with running(tmp_path) as collector:
+        sent = collector.post([started, LINEAGE, LINEAGE], path="api/v1/lineage")
+        assert (sent.status_code, sent.json()) == (202, {"accepted": 2, "duplicates": 1})
+        # A run event may have a field of that name, which is none of the contract's.
+        assert collector.post(event(1, openlineage={"a": 1})).status_code == 202
+        assert sorted(landed(tmp_path)["event_id"]) == ["e-1"]
+        again = collector.post(LINEAGE, path="api/v1/lineage")
+        assert again.json() == {"accepted": 0, "duplicates": 1}
+        collector.process.kill()
+        collector.process.wait(30)
+    (tmp_path / "inbox/.collector/seen.sqlite").unlink()  # it is made anew from the segments
+    with running(tmp_path) as collector:
+        again = collector.post([LINEAGE, started], path="api/v1/lineage")
+        assert again.json() == {"accepted": 0, "duplicates": 2}
+    assert landed(tmp_path).height == 1
+    rows = pl.read_parquet(tmp_path / "data/landing/openlineage__events").sort("event_type")
+    assert rows.select("event_type", "team", "job_name").rows() == [
+        ("COMPLETE", "nlp", "fit"), ("START", "nlp", "fit"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"eventTime": "yesterday"}, "eventTime"),
+        ({"eventTime": "2099-01-01T00:00:00Z"}, "eventTime"),
+        ({"run": {}}, "run.runId"),
+        ({"job": None}, None),
+    ],
+)
+def test_what_is_no_openlineage_event_is_refused(
+    shared: Collector, change: dict[str, Any], field: str | None
+) -> None:
+    answer = shared.post(LINEAGE | change, path="api/v1/lineage")
+    assert answer.status_code == 422, "OpenLineage's client sends only 5xx again"
+    assert answer.json()["problems"][0]["field"] == field
+    assert shared.post(LINEAGE, token=hashed("x"), path="api/v1/lineage").status_code == 401
+    assert shared.post(event(1), path="api/v1/lineage").status_code == 422
+    assert shared.get("api/v1/lineage").status_code == 405
+    assert kept(shared) == []
+
+
 def test_events_are_durable_when_answered_and_land_once(tmp_path: Path) -> None:
     write_config(tmp_path)
     with running(tmp_path) as collector:

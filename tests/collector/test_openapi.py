@@ -29,6 +29,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
 
 OPERATIONS = [
     ("/v1/events", "POST"),
+    ("/api/v1/lineage", "POST"),
     ("/healthz", "GET"),
     ("/metrics", "GET"),
 ]

@@ -311,3 +311,23 @@ def test_the_page_in_five_minutes(broker: str, topic: str, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     rows = pl.read_parquet(tmp_path / "data/landing/run_events__events")
     assert rows["run_id"].to_list() == ["r-1"]
+
+
+def test_a_topic_of_openlineage_events(broker: str, topic: str, tmp_path: Path) -> None:
+    told = {
+        "eventTime": "2026-10-05T08:00:00Z",
+        "eventType": "START",
+        "producer": "https://example.org",
+        "run": {"runId": "r-1"},
+        "job": {"namespace": "prod", "name": "fit"},
+    }
+    send(broker, topic, [json.dumps(told).encode(), event(1)])
+    report = drain(tmp_path, broker, topic, format="openlineage")
+    assert (report.status, report.rows_in, report.rows_landed) == ("partial", 2, 1)
+    rows = pl.read_parquet(tmp_path / "openlineage__events")
+    assert rows.select("run_id", "source_file", "source_row").rows() == [("r-1", f"{topic}/0", 0)]
+    rejected = pl.read_parquet(tmp_path / "_rejected")
+    assert rejected.select("source_row", "field", "reason").rows() == [
+        (1, "eventTime", "missing_value")
+    ]
+    assert drain(tmp_path, broker, topic, format="openlineage").deliveries == []
