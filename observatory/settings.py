@@ -202,6 +202,18 @@ class RunSettings(Section):
         description="A run that never said that it ended is lost after so many hours of silence, "
         "as of the night.",
     )
+    jobs: Tags = Field(
+        default=(),
+        examples=[("train_*", "prod/features.build")],
+        description="Jobs that OpenLineage and Airflow tell of (dag_id.task_id) and that are runs "
+        "also where nothing else tells of them; * stands for any text. A job's name, or its "
+        "OpenLineage namespace/name.",
+    )
+
+    @field_validator("jobs", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
 
 
 class FactorSettings(Section):

@@ -3,6 +3,7 @@
 with
     tags as (select * from {{ ref("stg_run_events__tags") }}),
     tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
+    lineage as (select * from {{ ref("int_runs__openlineage_tags") }}),
 
     final as (
         select
@@ -26,6 +27,16 @@ with
             tracker_run_id as told_by
         from tracked
         where experiment_id is not null
+        union all
+        select
+            'openlineage' as source,
+            source_run_id,
+            source_attempt,
+            tag_key,
+            tag_value,
+            told_at_utc,
+            told_by
+        from lineage
     )
 
 select *

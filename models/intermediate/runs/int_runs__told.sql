@@ -4,6 +4,7 @@
 {% set relations = [
     ref("int_runs__slurm_told"),
     ref("int_runs__codecarbon_told"),
+    ref("int_runs__openlineage_told"),
 ] %}
 
 {% set columns = [

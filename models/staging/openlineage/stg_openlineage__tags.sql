@@ -3,7 +3,7 @@ with
     events as (
         select *
         from {{ ref("stg_openlineage__events") }}
-        where event_kind = 'run' and tags_json like '[{%'
+        where event_kind = 'run' and tags_json like '[%' and tags_json <> '[]'
     ),
 
     tags as (

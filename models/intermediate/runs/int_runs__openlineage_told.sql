@@ -1,0 +1,117 @@
+-- Runs that OpenLineage tells of and that are runs here: of a job that the settings
+-- name, named by a run of another source, or naming one. One whose parent is of a job
+-- that the settings name is a part of that. One row per run and attempt.
+with
+    runs as (select * from {{ ref("int_runs__openlineage_runs") }}),
+    named as (select * from {{ ref("int_runs__keys_named") }}),
+    jobs as (select * from {{ ref("int_settings__run_jobs") }}),
+    settings as (select * from {{ ref("int_settings__parameters") }}),
+
+    jobs_chosen as (
+        select runs.job_namespace, runs.job_name
+        from runs
+        cross join jobs
+        where
+            runs.job_name like jobs.name_like escape '!'
+            or concat(runs.job_namespace, '/', runs.job_name)
+            like jobs.name_like escape '!'
+        group by runs.job_namespace, runs.job_name
+    ),
+
+    parents_chosen as (
+        select runs.openlineage_run_id
+        from runs
+        inner join jobs_chosen using (job_namespace, job_name)
+        group by runs.openlineage_run_id
+    ),
+
+    runs_keyed as (
+        select
+            *,
+            case
+                when airflow_task is not null then 'airflow_task' else 'openlineage_run'
+            end as own_key_kind,
+            coalesce(airflow_task, openlineage_run_id) as own_key_value
+        from runs
+    ),
+
+    runs_named as (
+        select runs_keyed.source_run_id
+        from runs_keyed
+        inner join
+            named
+            on runs_keyed.own_key_kind = named.key_kind
+            and lower(runs_keyed.own_key_value) = named.key_value
+        where named.source not in ('openlineage', 'airflow')
+        union
+        select source_run_id
+        from named
+        where source = 'openlineage' and key_kind <> 'airflow_task'
+        union
+        select runs_keyed.source_run_id
+        from runs_keyed
+        inner join jobs_chosen using (job_namespace, job_name)
+        left join
+            parents_chosen
+            on runs_keyed.parent_run_id = parents_chosen.openlineage_run_id
+        where parents_chosen.openlineage_run_id is null
+    ),
+
+    runs_ended as (
+        select
+            runs_keyed.*,
+            end_status is null
+            and last_event_at_utc
+            < {{ add_seconds(as_of(), "-3600 * settings.lost_after_hours") }} as is_lost
+        from runs_keyed
+        inner join runs_named using (source_run_id)
+        cross join settings
+    ),
+
+    final as (
+        select
+            'openlineage' as source,
+            source_run_id,
+            source_attempt,
+
+            own_key_kind,
+            own_key_value,
+
+            {{
+                attempt_told(
+                    {
+                        "ended_at_utc": "case when is_lost then greatest(started_at_utc, last_event_at_utc) else ended_at_utc end",
+                        "status": "case when is_lost then 'lost' else coalesce(end_status, 'running') end",
+                        "pipeline": "coalesce(airflow_dag_id, root_job_name, parent_job_name)",
+                        "step": "airflow_task_id",
+                        "git_commit": "source_code_version",
+                        "duration_s": "case when end_status is not null then greatest("
+                        ~ epoch_s("ended_at_utc")
+                        ~ " - "
+                        ~ epoch_s("started_at_utc")
+                        ~ ", 0) else nullif("
+                        ~ epoch_s("last_event_at_utc")
+                        ~ " - "
+                        ~ epoch_s("started_at_utc")
+                        ~ ", 0) end",
+                    },
+                    as_named=[
+                        "started_at_utc",
+                        "job_name",
+                        "owner",
+                        "team",
+                        "dataset_name",
+                        "dataset_version",
+                        "dataset_rows",
+                        "source_file",
+                        "source_row",
+                        "delivery_id",
+                        "received_at_utc",
+                    ],
+                )
+            }}
+        from runs_ended
+    )
+
+select *
+from final
