@@ -28,6 +28,9 @@ with
         select 'run_events__events' as dataset, count(*) as staged_rows
         from {{ ref("stg_run_events__events") }}
         union all
+        select 'openlineage__events' as dataset, count(*) as staged_rows
+        from {{ ref("stg_openlineage__events") }}
+        union all
         select 'codecarbon__emissions' as dataset, count(*) as staged_rows
         from {{ ref("stg_codecarbon__emissions") }}
         union all
