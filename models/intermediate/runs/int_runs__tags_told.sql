@@ -11,10 +11,12 @@ with
             run_id as source_run_id,
             attempt as source_attempt,
             tag_key,
-            tag_value,
+            -- Copies of an event tell the same.
+            max(tag_value) as tag_value,
             event_at_utc as told_at_utc,
             event_id as told_by
         from tags
+        group by run_id, attempt, tag_key, event_at_utc, event_id
         union all
         -- The experiment that CodeCarbon was given is the run that it is part of.
         select
