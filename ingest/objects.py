@@ -20,11 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
-import botocore.session
 import fsspec
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -38,6 +35,7 @@ from fsspec.utils import glob_translate
 from pydantic import Field
 from urllib3.exceptions import HTTPError
 
+from ingest.aws import EXPIRED, REFUSED, SLOW_DOWN, UNKNOWN_KEY, aws_session
 from ingest.errors import ApiError, SourceConfigError, SourceUnavailable
 from ingest.files import InputFile, discover
 from ingest.sources import FileSourceSettings
@@ -48,16 +46,6 @@ BLOCK_BYTES = 1 << 20
 MAX_DOCUMENT_BYTES = 64 * 2**20  # of a manifest; the largest names some ten thousand files
 GLOB = re.compile(r"[*?\[]")
 NO_LISTING = ("http", "https")  # nothing says what there is
-EXPIRED = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "RequestExpired",
-    "TokenRefreshRequired",
-    "InvalidToken",
-}
-REFUSED = {"AccessDenied", "AllAccessDisabled", "Forbidden", "403"}
-UNKNOWN_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthFailure"}
-SLOW_DOWN = {"SlowDown", "503", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
 GONE = {"NoSuchKey", "404", "NotFound"}
 ELSEWHERE = {"PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocation"}
 # What Azure calls the same; where it gives no code, the name of its client's error.
@@ -217,19 +205,7 @@ class S3Place:
 
     def _connect(self) -> Any:
         told = self._settings
-        session = boto3.Session(profile_name=told.profile, region_name=told.region)
-        if told.role_arn:
-            fetcher = AssumeRoleCredentialFetcher(
-                session._session.create_client,
-                session.get_credentials(),
-                told.role_arn,
-                extra_args={"RoleSessionName": "ml-carbon-observatory"},
-            )
-            inner = botocore.session.get_session()
-            inner._credentials = DeferredRefreshableCredentials(
-                fetcher.fetch_credentials, "assume-role"
-            )
-            session = boto3.Session(botocore_session=inner, region_name=told.region)
+        session = aws_session(told.profile, told.region, told.role_arn)
         config = Config(
             retries={"total_max_attempts": told.attempts, "mode": "standard"},
             # A store of one's own rarely answers to bucket.host.
