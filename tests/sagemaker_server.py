@@ -80,7 +80,7 @@ class SageMaker:
             ],
             Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         )["TrainingJobArn"]  # fmt: skip
-        job = sagemaker_backends[ACCOUNT][region].training_jobs[name]
+        job: Any = sagemaker_backends[ACCOUNT][region].training_jobs[name]
         transitions = phases(created, *told)
         created = created.replace(tzinfo=None)
         running = status == "InProgress"
@@ -111,14 +111,15 @@ class SageMaker:
 
     def process(self, name: str, created: datetime, minutes: float) -> None:
         """A processing job that ran so long."""
+        machines = {"InstanceCount": 2, "InstanceType": "ml.m5.4xlarge", "VolumeSizeInGB": 30}
         self.client("eu-west-1").create_processing_job(
             ProcessingJobName=name,
-            ProcessingResources={"ClusterConfig": {
-                "InstanceCount": 2, "InstanceType": "ml.m5.4xlarge", "VolumeSizeInGB": 30}},
+            ProcessingResources={"ClusterConfig": machines},
             AppSpecification={"ImageUri": "image"},
             RoleArn=ROLE,
-        )  # fmt: skip
-        job = sagemaker_backends[ACCOUNT]["eu-west-1"].processing_jobs[name]
+        )
+        job: Any = sagemaker_backends[ACCOUNT]["eu-west-1"].processing_jobs[name]
+        job.processing_resources = {"ClusterConfig": machines}
         created = created.replace(tzinfo=None)
         job.creation_time = job.processing_start_time = created
         job.processing_end_time = job.last_modified_time = created + timedelta(minutes=minutes)

@@ -1,36 +1,28 @@
 -- What runs said of their work: the last value of each metric, by the last attempt that
 -- gave one, with what kind of metric it is. One row per run and metric.
 with
-    metrics as (select * from {{ ref("stg_run_events__metrics") }}),
-    events as (select * from {{ ref("int_runs__events_once") }}),
+    metrics as (select * from {{ ref("int_kpi__metrics_told") }}),
+    sources as (select * from {{ ref("run_sources") }}),
     units as (select * from {{ ref("kpi_units") }}),
 
     metrics_ranked as (
         select
-            events.run_id,
+            metrics.run_id,
             metrics.metric_name,
             metrics.metric_value,
             translate(lower(metrics.metric_name), '/.-: ', '_____') as metric_key,
             row_number() over (
-                partition by events.run_id, metrics.metric_name
-                -- What `finished` says stands, however late a heartbeat arrives.
+                partition by metrics.run_id, metrics.metric_name
+                -- What is said at the end stands, however late a heartbeat arrives.
                 order by
-                    events.attempt desc,
-                    case events.event_type when 'finished' then 0 else 1 end,
-                    metrics.event_at_utc desc,
-                    metrics.event_id desc
+                    metrics.attempt desc,
+                    case when metrics.is_final then 0 else 1 end,
+                    sources.purpose_rank,
+                    metrics.told_at_utc desc,
+                    metrics.told_by desc
             ) as newest_rank
         from metrics
-        -- Of copies of an event one counts.
-        inner join
-            events
-            on metrics.event_id = events.event_id
-            and metrics.run_id = events.source_run_id
-            and metrics.attempt = events.source_attempt
-            and metrics.delivery_id = events.delivery_id
-            and metrics.source_file = events.source_file
-            and metrics.source_row = events.source_row
-        where metrics.metric_value is not null
+        inner join sources on metrics.source = sources.source_name
     ),
 
     names_matched as (

@@ -12,12 +12,9 @@ with
             period_number,
             min(started_at_utc) as started_at_utc,
             max(ended_at_utc) as ended_at_utc,
-            {{
-                exact_sum(
-                    epoch_s("ended_at_utc") ~ " - " ~ epoch_s("started_at_utc")
-                )
-            }} as duration_s,
-            max_by(next_ends_as, phase_number) as ends_as,
+            {{ exact_sum(epoch_s("ended_at_utc") ~ " - " ~ epoch_s("started_at_utc")) }}
+            as duration_s,
+            nullif(max_by(coalesce(next_ends_as, ''), phase_number), '') as ends_as,
             max(period_number) over (partition by source, source_run_id) as periods
         from phases
         where has_machines
@@ -25,7 +22,10 @@ with
     ),
 
     endings as (
-        select source, source_run_id, max_by(ends_as, phase_number) as ends_as
+        select
+            source,
+            source_run_id,
+            nullif(max_by(coalesce(ends_as, ''), phase_number), '') as ends_as
         from phases
         group by source, source_run_id
     ),

@@ -26,9 +26,7 @@ with
             on jobs.source = states.source_name
             and jobs.job_state = states.job_state
         left join
-            kinds
-            on jobs.source = kinds.source_name
-            and jobs.job_kind = kinds.job_kind
+            kinds on jobs.source = kinds.source_name and jobs.job_kind = kinds.job_kind
     ),
 
     attempts as (

@@ -4,6 +4,7 @@ with
     tags as (select * from {{ ref("stg_run_events__tags") }}),
     tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
     lineage as (select * from {{ ref("int_runs__openlineage_tags") }}),
+    managed as (select * from {{ ref("int_runs__managed_jobs") }}),
 
     final as (
         select
@@ -39,6 +40,16 @@ with
             told_at_utc,
             told_by
         from lineage
+        union all
+        select
+            managed.source,
+            managed.source_run_id,
+            cast(1 as bigint) as source_attempt,
+            tag.key as tag_key,
+            tag.value as tag_value,
+            coalesce(managed.ended_at_utc, managed.read_at_utc) as told_at_utc,
+            managed.resource_name as told_by
+        from managed {{ unnested("managed.tags", "told", "tag") }}
     )
 
 select *

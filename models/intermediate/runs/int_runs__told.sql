@@ -1,10 +1,12 @@
--- Attempts as accounts and trackers tell of them, under the names they have there.
+-- Attempts as accounts, services and trackers tell of them, under the names they have
+-- there.
 -- Those of run events are not among them: their events are folded by the run that they
 -- are. One row per source, run and attempt as told.
 {% set relations = [
     ref("int_runs__slurm_told"),
     ref("int_runs__codecarbon_told"),
     ref("int_runs__openlineage_told"),
+    ref("int_runs__managed_told"),
 ] %}
 
 {% set columns = [

@@ -1,4 +1,5 @@
--- Jobs of SageMaker, each once: as it was described last, once it had ended. One row per
+-- Jobs of SageMaker, each once: as it was described last, once it had ended. One row
+-- per
 -- job.
 with
     landed as (
