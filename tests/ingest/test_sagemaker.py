@@ -1,5 +1,9 @@
 """SageMaker's jobs land once, whatever is refused, busy, gone or still running."""
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +17,7 @@ from sagemaker_server import ACCOUNT, SageMaker, sagemaker_server
 from ingest.landing import Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import SourceContext, registry, sagemaker
+from observatory.settings import load_settings
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 NIGHT = datetime(2026, 11, 21, 3, 15, tzinfo=UTC)
@@ -268,3 +273,33 @@ def test_settings() -> None:
     for wrong in ({}, {"regions": []}, {"regions": ["Ireland!"]}):
         with pytest.raises(ValidationError):
             sagemaker.Settings.model_validate(wrong)
+
+
+# ---- The page -----------------------------------------------------------------------------------
+
+
+def test_the_page_in_five_minutes(service: SageMaker, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sagemaker.md").read_text()
+    section = page.partition("## In five minutes")[2].partition("\n## ")[0]
+    first, accounts = re.findall(r"```toml\n(.*?)```", section, re.S)
+    config = tmp_path / "observatory.toml"
+    config.write_text(accounts)
+    assert {key for key in load_settings(config).sources["sagemaker"]} == {
+        "research",
+        "production",
+    }
+    config.write_text(f'{first}endpoint_url = "{service.url}"\n')
+    service.train("fraud", DAY, *USUAL)
+    (script,) = re.findall(r"```sh\n(.*?)```", section, re.S)
+    command = script.replace("observatory", f'"{sys.executable}" -m observatory.cli')
+    done = subprocess.run(
+        ["bash", "-euc", command], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert landed(tmp_path / "data" / "landing")["name"].to_list() == ["fraud"]
+    # What is asked is what the policy allows, and nothing else.
+    (policy,) = re.findall(r"```json\n(.*?)```", section, re.S)
+    allowed = {name.partition(":")[2] for name in json.loads(policy)["Statement"][0]["Action"]}
+    apis = [(f"List{api.word}Jobs", f"Describe{api.word}Job") for api in sagemaker.APIS]
+    assert allowed == {"ListTags", *(name for pair in apis for name in pair)}
+    assert {action for action, _ in service.requests} <= allowed
