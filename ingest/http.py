@@ -101,6 +101,7 @@ class ApiClient:
         settings: ApiSourceSettings,
         token_header: str = "",
         token: SecretStr | None = None,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.url = url
         self.attempts = settings.attempts
@@ -112,9 +113,11 @@ class ApiClient:
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
         if self._token:
             self._session.headers[token_header] = self._token
+        self._session.auth = login
         retry = Retry(
             total=settings.attempts - 1,
             redirect=False,
+            allowed_methods=None,
             status_forcelist=RETRIED,
             backoff_factor=1,
             backoff_max=settings.longest_wait_s,
@@ -137,16 +140,24 @@ class ApiClient:
     def get_json(self, path: str, params: Mapping[str, str]) -> Any:
         """The JSON of GET `url`/`path`. Raises ApiError."""
         logger.debug("asking %s/%s %s", self.url, path, dict(params))
+        return self._json("GET", path, params=params)
+
+    def post_json(self, path: str, body: Mapping[str, str]) -> Any:
+        """The JSON of POST `url`/`path`, of a request that may be repeated. Raises ApiError."""
+        return self._json("POST", path, json=body)
+
+    def _json(self, method: str, path: str, **given: Any) -> Any:
         try:
-            with self._session.get(
+            with self._session.request(
+                method,
                 f"{self.url}/{path}",
-                params=params,
                 timeout=self.timeout_s,
                 allow_redirects=False,
                 stream=True,
+                **given,
             ) as response:
                 status = response.status_code
-                if status != HTTPStatus.OK:
+                if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
                     raise ApiError(
                         self._refusal(response), status, ends_asking=status in ENDS_ASKING
                     )

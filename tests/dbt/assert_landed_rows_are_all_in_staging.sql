@@ -28,6 +28,9 @@ with
         select 'run_events__events' as dataset, count(*) as staged_rows
         from {{ ref("stg_run_events__events") }}
         union all
+        select 'airflow__task_tries' as dataset, count(*) as staged_rows
+        from {{ ref("stg_airflow__task_tries") }}
+        union all
         select 'openlineage__events' as dataset, count(*) as staged_rows
         from {{ ref("stg_openlineage__events") }}
         union all

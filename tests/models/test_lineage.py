@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_server import Airflow, airflow_server
 
 PAYLOADS = Path(__file__).resolve().parents[1] / "ingest" / "payloads"
 DAG_RUN = "manual__2026-11-23T22:37:44.995388+00:00"
@@ -18,6 +19,11 @@ path = "events"
 
 [sources.openlineage]
 path = "lineage"
+
+[sources.airflow]
+url = "URL"
+username = "observatory"
+password = "pass-w0rd"
 """
 
 
@@ -103,7 +109,14 @@ def marts(night: Any) -> Any:
         "lineage/again.jsonl": (PAYLOADS / "openlineage/airflow_3.3.2.jsonl").read_bytes(),
         "lineage/told.json": json.dumps(TOLD),
     }
-    return night("lineage", CONFIG, files)
+    server = Airflow()
+    prep = next(task for task in server.instances if task["task_id"] == "prep")
+    server.instances += [
+        prep | {"dag_run_id": "r2", "try_number": 1, "state": "deferred", "end_date": None},
+        prep | {"dag_run_id": "r3", "try_number": 1, "state": "skipped"},
+    ]
+    with airflow_server(server) as api:
+        return night("lineage", CONFIG.replace("URL", api.url), files)
 
 
 def test_what_nobody_names_is_no_run(marts: Any) -> None:
@@ -115,7 +128,8 @@ def test_what_nobody_names_is_no_run(marts: Any) -> None:
         "scores-1",
         "openlineage:build",
         "openlineage:silent",
-        f"openlineage:airflow:train_churn:{DAG_RUN}:prep:-1",
+        f"airflow:train_churn:{DAG_RUN}:prep:-1",
+        "airflow:train_churn:r2:prep:-1",
     }
 
 
@@ -128,9 +142,9 @@ def test_a_hooked_run_is_the_airflow_task_that_lineage_tells_of(marts: Any) -> N
         "select source, source_run_id, matched_key from fct_run_identities where run_id = 'fit-0'"
         " order by source"
     )
-    assert [row["source"] for row in identities] == ["openlineage", "run_events"]
+    assert [row["source"] for row in identities] == ["airflow", "openlineage", "run_events"]
     assert all(DAG_RUN.lower() in row["matched_key"] for row in identities)
-    assert identities[0]["source_run_id"] == f"openlineage:airflow:train_churn:{DAG_RUN}:fit:0"
+    assert identities[1]["source_run_id"] == f"openlineage:airflow:train_churn:{DAG_RUN}:fit:0"
 
 
 def test_lineage_adds_what_the_job_did_not_say(marts: Any) -> None:
@@ -143,13 +157,21 @@ def test_lineage_adds_what_the_job_did_not_say(marts: Any) -> None:
 
 
 def test_tries_of_a_task_are_attempts(marts: Any) -> None:
-    run_id = f"openlineage:airflow:train_churn:{DAG_RUN}:prep:-1"
+    run_id = f"airflow:train_churn:{DAG_RUN}:prep:-1"
     attempts = marts.rows(
-        "select attempt, status, is_wasted from fct_run_attempts where run_id = ? order by 1",
+        "select attempt, status, duration_s, ended_at_utc from fct_run_attempts where run_id = ?"
+        " order by 1",
         run_id,
     )
-    assert [tuple(row.values())[:2] for row in attempts] == [(1, "failed"), (2, "succeeded")]
-    assert marts.run(run_id)["owner"] == "ada"
+    assert [(row["attempt"], row["status"]) for row in attempts] == [
+        (1, "failed"), (2, "succeeded"),
+    ]  # fmt: skip
+    assert attempts[0]["duration_s"] == pytest.approx(2.71533), "as Airflow says"
+    run = marts.run(run_id)
+    assert (run["source"], run["owner"], run["facility_energy_kwh"]) == ("airflow", "ada", None)
+    assert run["missing_reason"]
+    waiting = marts.run("airflow:train_churn:r2:prep:-1")
+    assert (waiting["status"], waiting["ended_at_utc"]) == ("running", None)
 
 
 @pytest.mark.parametrize(("run", "status", "duration_s"), [("build", "failed", 1200),

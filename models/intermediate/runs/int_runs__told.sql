@@ -5,6 +5,7 @@
 {% set relations = [
     ref("int_runs__slurm_told"),
     ref("int_runs__codecarbon_told"),
+    ref("int_runs__airflow_told"),
     ref("int_runs__openlineage_told"),
     ref("int_runs__managed_told"),
 ] %}
