@@ -36,6 +36,7 @@ test: setup ## every test: lint, conventions, models, sources, app, browser, end
 	@.ci/chromium < /dev/null
 	@.ci/environment bqemulator < /dev/null
 	@.ci/environment frameworks < /dev/null
+	@.ci/environment airflow < /dev/null
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) < /dev/null
 
 lint: setup ## ruff, mypy and sqlfmt; changes nothing

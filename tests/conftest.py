@@ -45,6 +45,12 @@ def frameworks() -> Path:
 
 
 @pytest.fixture(scope="session")
+def airflow() -> Path:
+    """The programs of an environment with a real Airflow and OpenLineage's client."""
+    return environment("airflow")
+
+
+@pytest.fixture(scope="session")
 def parsed(shared_tmp: Path) -> Path:
     """The folder in which dbt parsed the project, once for all tests: it has its manifest.json."""
     folder = shared_tmp / "parsed"

@@ -81,6 +81,51 @@ def test_openlineage_events_are_kept_beside_run_events(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_openlineage_s_own_client_is_understood(tmp_path: Path, airflow: Path) -> None:
+    write_config(tmp_path)
+    with running(tmp_path) as collector:
+        done = subprocess.run(
+            [airflow / "python", "-c", CLIENT, collector.url, TOKEN],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "401" in done.stdout, "a wrong token is an error for the client"
+        landed(tmp_path)
+    rows = pl.read_parquet(tmp_path / "data/landing/openlineage__events").sort("event_time")
+    assert rows.select("event_type", "job_namespace", "job_name").rows() == [
+        ("START", "prod", "fit"), ("COMPLETE", "prod", "fit"),
+    ]  # fmt: skip
+    assert rows["run_id"].n_unique() == 1
+
+
+CLIENT = """
+import sys
+from datetime import datetime, timezone
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport
+from openlineage.client.uuid import generate_new_uuid
+
+def client(token):
+    key = ApiKeyTokenProvider({"apiKey": token})
+    return OpenLineageClient(transport=HttpTransport(HttpConfig(url=sys.argv[1], auth=key)))
+
+run = Run(runId=str(generate_new_uuid()))
+def event(state):
+    now = datetime.now(timezone.utc).isoformat()
+    return RunEvent(eventType=state, eventTime=now, run=run, job=Job("prod", "fit"), producer="https://a.b")
+
+for state in (RunState.START, RunState.COMPLETE):
+    client(sys.argv[2]).emit(event(state))
+try:
+    client("another").emit(event(RunState.START))
+except Exception as error:
+    print(error)
+"""
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -52,26 +52,52 @@ def test_mlflow(place: Place, frameworks: Path) -> None:
     assert event["tags"]["mlflow.run_id"]
 
 
-@needs("airflow")
-@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
-def test_airflow(outcome: str, place: Place) -> None:
-    ending = {"succeeded": "success", "failed": "failed"}[outcome]
-    error = ", error=None" if outcome == "failed" else ""
+def test_airflow(place: Place, airflow: Path) -> None:
+    """A real DAG, with the plugin in its folder: a task that is tried twice, and a mapped one."""
+    home = place.folder / "airflow"
+    for name, text in {
+        "plugins/carbon.py": "from carbon_hook.integrations.airflow import CarbonHookPlugin\n",
+        "dags/daily.py": (
+            "from datetime import datetime, timedelta\n"
+            "from airflow.sdk import dag, task\n"
+            "@dag(dag_id='daily', schedule=None, start_date=datetime(2026, 11, 1))\n"
+            "def daily():\n"
+            "    @task(retries=1, retry_delay=timedelta(seconds=0))\n"
+            "    def prepare(ti=None):\n"
+            "        if ti.try_number == 1:\n"
+            "            raise RuntimeError('once')\n"
+            "        return [1, 2]\n"
+            "    @task\n"
+            "    def fit(part):\n"
+            "        pass\n"
+            "    fit.expand(part=prepare())\n"
+            "daily = daily()\n"
+            "if __name__ == '__main__':\n"
+            "    daily.test()\n"
+        ),
+    }.items():
+        (home / name).parent.mkdir(parents=True)
+        (home / name).write_text(text)
     ran(
         place,
-        "from types import SimpleNamespace\n"
-        "from airflow.listeners.listener import ListenerManager, get_listener_manager\n"
-        "from carbon_hook.integrations.airflow import CarbonHookPlugin\n"
-        "manager = get_listener_manager()\n"
-        "for listener in CarbonHookPlugin.listeners:\n"
-        "    manager.add_listener(listener)\n"
-        "task = SimpleNamespace(dag_id='daily', task_id='fit', run_id='r', try_number=2)\n"
-        "manager.hook.on_task_instance_running(previous_state=None, task_instance=task)\n"
-        f"manager.hook.on_task_instance_{ending}(previous_state=None, task_instance=task{error})\n",
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'airflow', 'db', 'migrate'], check=True)\n"
+        f"subprocess.run([sys.executable, {str(home / 'dags/daily.py')!r}], check=True)\n",
+        airflow,
     )
-    event = finished(place)
-    assert (event["status"], event["job_name"], event["attempt"]) == (outcome, "daily.fit", 2)
-    assert event["tags"]["airflow.run_id"] == "r"
+    ends = [event for event in place.events() if event["event_type"] == "finished"]
+    told = {
+        (e["job_name"], e["tags"]["airflow.map_index"], e["attempt"], e["status"]) for e in ends
+    }
+    assert told == {
+        ("daily.prepare", "-1", 1, "failed"),
+        ("daily.prepare", "-1", 2, "succeeded"),
+        ("daily.fit", "0", 1, "succeeded"),
+        ("daily.fit", "1", 1, "succeeded"),
+    }
+    assert len(ends) == 4
+    assert len({event["tags"]["airflow.run_id"] for event in ends}) == 1
+    assert {event["pipeline"] for event in ends} == {"daily"}
 
 
 @pytest.mark.parametrize(

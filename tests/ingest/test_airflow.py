@@ -1,5 +1,7 @@
 """Tries of Airflow's tasks land once, whatever its API does meanwhile."""
 
+import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from grid_api import Api, Asked, Reply
 from ingest.landing import Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import SourceContext, airflow
+from observatory.cli import run
+from observatory.settings import load_settings
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 LIST = "/api/v2/dags/~/dagRuns/~/taskInstances"
@@ -191,3 +195,18 @@ def test_an_answer_of_something_else_is_told(tmp_path: Path) -> None:
         assert "no list `task_instances`" in str(night(tmp_path, api).error)
         report = night(tmp_path, api, username=None)
     assert "give `username`" in str(report.error)
+
+
+def test_the_settings_of_the_page_hold(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "airflow.md").read_text()
+    blocks = re.findall(r"```(sh|toml)\n(.*?)```", text, re.S)
+    (make_password,) = [code for kind, code in blocks if kind == "sh" and "password" in code]
+    subprocess.run(["bash", "-euc", make_password], cwd=tmp_path, check=True)
+    with airflow_server(Airflow()) as api:
+        config = "".join(code for kind, code in blocks if kind == "toml")
+        config = config.replace("http://localhost:8080", api.url)
+        (tmp_path / "observatory.toml").write_text(config)
+        (tmp_path / "airflow-password").write_text(PASSWORD)
+        assert run(["--config", str(tmp_path / "observatory.toml"), "ingest", "airflow"]) == 0
+    assert load_settings(tmp_path / "observatory.toml").runs.jobs == ("train_*.fit", "scoring.*")
+    assert keys(tmp_path / "data" / "landing") == ALL

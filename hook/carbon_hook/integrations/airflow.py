@@ -37,8 +37,7 @@ def fields_of(task_instance: Any) -> Dict[str, Any]:
 @quietly
 def on_task_instance_running(previous_state: Any, task_instance: Any) -> None:
     """Begin the run."""
-    key = (task_instance.dag_id, task_instance.task_id, task_instance.run_id)
-    _running[key] = Track(**fields_of(task_instance)).start()
+    _running[_key(task_instance)] = Track(**fields_of(task_instance)).start()
 
 
 @hookimpl
@@ -57,9 +56,13 @@ def on_task_instance_failed(
     _end(task_instance, "failed")
 
 
+def _key(task_instance: Any) -> Any:
+    index = getattr(task_instance, "map_index", -1)
+    return task_instance.dag_id, task_instance.task_id, task_instance.run_id, index
+
+
 def _end(task_instance: Any, status: str) -> None:
-    key = (task_instance.dag_id, task_instance.task_id, task_instance.run_id)
-    run = _running.pop(key, None)
+    run = _running.pop(_key(task_instance), None)
     if run is not None:
         run.finish(status)
 
