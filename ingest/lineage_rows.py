@@ -88,7 +88,12 @@ def is_enveloped(parsed: Any) -> bool:
 
     No run event is: it has a `run_id`.
     """
-    return isinstance(parsed, dict) and "openlineage" in parsed and parsed.keys() <= _ENVELOPE
+    return (
+        isinstance(parsed, dict)
+        and "openlineage" in parsed
+        and parsed.keys() <= _ENVELOPE
+        and isinstance(parsed.get("team"), str | None)
+    )
 
 
 def enveloped(found: CheckedLineage, team: str | None) -> bytes:

@@ -67,6 +67,7 @@ STATES = frozenset(
     )
 )  # fmt: skip
 TIMES_ASKED = 3
+MAX_NUMBER = 2**31
 # What is younger may not be committed yet at Airflow, whose clock is another.
 SETTLED = timedelta(minutes=5)
 MARK = "updated_until"
@@ -263,7 +264,7 @@ class _Found:
         try:
             self.rows.append(self._row(told))
         except _Wrong as wrong:
-            raw = json.dumps(told, ensure_ascii=False)
+            raw = json.dumps(told)
             self.rejected.append((self.source_file, self.count, *wrong.args, raw))
 
     def _row(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -282,7 +283,7 @@ class _Found:
                 "state", "value_not_allowed", f"{row['state']!r} is no state of a task known here"
             )
         dag = self.dags.get(row["dag_id"], {})
-        owners = [owner for owner in dag.get("owners") or () if isinstance(owner, str)]
+        owners = [o for o in dag.get("owners") or () if isinstance(o, str) and _is_unicode(o)]
         tags = [tag.get("name") for tag in dag.get("tags") or () if isinstance(tag, dict)]
         known = {*TEXTS, *NUMBERS, *TIMES}
         rest = {name: value for name, value in told.items() if name not in known}
@@ -291,7 +292,7 @@ class _Found:
             "try_number": max(row["try_number"] or 1, 1),
             "owners": ", ".join(owners) or None,
             "dag_tags": json.dumps(tags) if tags else None,
-            "extra": json.dumps(rest, ensure_ascii=False) if rest else None,
+            "extra": json.dumps(rest) if rest else None,
         }
 
     def taken(self) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -308,7 +309,19 @@ def _typed(told: dict[str, Any], name: str, kind: type | tuple[type, ...]) -> An
     value = told.get(name)
     if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
         raise _Wrong(name, "wrong_type", f"{name}: {value!r} is of another type")
+    if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
+        raise _Wrong(name, "out_of_range", f"{name}: {value} is out of range")
+    if isinstance(value, str) and not value.isascii() and not _is_unicode(value):
+        raise _Wrong(name, "not_utf8", f"{name} has half of a surrogate pair")
     return value
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _time(told: dict[str, Any], name: str) -> datetime | None:

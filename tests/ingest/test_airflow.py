@@ -178,13 +178,16 @@ def test_what_cannot_be_understood_is_rejected(tmp_path: Path) -> None:
         first | {"task_id": "new", "state": "teleported"},
         first | {"task_id": "late", "start_date": "yesterday"},
         first | {"task_id": 7},
+        first | {"map_index": 10**30},
+        first | {"queue": "\ud800"},
     ]
     with airflow_server(server) as api:
         report = night(tmp_path, api)
-    assert (report.status, report.rows_landed, report.rows_rejected) == ("partial", 5, 3)
+    assert (report.status, report.rows_landed, report.rows_rejected) == ("partial", 5, 5)
     rejected = pl.read_parquet(tmp_path / "_rejected").sort("source_row")
     assert rejected.select("field", "reason").rows() == [
         ("state", "value_not_allowed"), ("start_date", "wrong_type"), ("task_id", "wrong_type"),
+        ("map_index", "out_of_range"), ("queue", "not_utf8"),
     ]  # fmt: skip
 
 

@@ -109,10 +109,15 @@ def test_what_breaks_the_specification_is_refused(
 
 
 def test_a_run_event_is_no_openlineage_event(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"run_id": "r", "job_name": "j"}\n\xff\n', "latin-1")
+    lines = [
+        '{"run_id": "r", "job_name": "j"}',
+        "\xff",
+        json.dumps({"openlineage": EVENT, "team": 7}),
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines), "latin-1")
     rows, rejected = parse(tmp_path)
     assert rows.is_empty()
-    assert rejected["reason"].to_list() == ["missing_value", "not_utf8"]
+    assert rejected["reason"].to_list() == ["missing_value", "not_utf8", "missing_value"]
 
 
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([json.dumps(EVENT).encode()])))
