@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hooked_counters import UNDER_THE_HOOK, USE_ENERGY, write_counters
 
 HOOK = Path(__file__).parents[2] / "hook"
 CONFIG = """
@@ -26,39 +27,12 @@ vcpus = 128
 memory_gib = 512
 cpu_model = "AMD EPYC 7763"
 """
-# `carbon-hook run`, on a machine whose counters lie in a folder of the test's.
-UNDER_THE_HOOK = """
-import sys
-from carbon_hook import monitor, rapl
-from carbon_hook.cli import main
-zones = rapl.rapl_zones(sys.argv[1])
-monitor.rapl_zones = lambda: zones
-main(["run", f"job_name={sys.argv[2]}", "--", sys.executable, "-c", sys.argv[3], sys.argv[1]])
-"""
-# It uses 7,200 J of the package and 360 J of its memory, and some CPU time.
-JOB = """
-import sys, time
-top = sys.argv[1] + "/sys/class/powercap/intel-rapl:0"
-end = time.time() + 3
-while time.process_time() < 0.2: pass
-for zone, joules in ((top, 7200), (top + ":0", 360)):
-    open(zone + "/energy_uj", "w").write(str(joules * 10**6))
-time.sleep(max(0, end - time.time()))
-"""
-
-
-def counters(root: Path) -> None:
-    """RAPL's files, at 0."""
-    for zone, name in (("intel-rapl:0", "package-0"), ("intel-rapl:0:0", "dram")):
-        folder = root / "sys/class/powercap" / zone
-        folder.mkdir(parents=True)
-        for file, value in (("name", name), ("energy_uj", 0), ("max_energy_range_uj", 2**38)):
-            (folder / file).write_text(f"{value}\n")
+JOB = USE_ENERGY + "use_energy(sys.argv[1])"
 
 
 def start(folder: Path, name: str, **environ: str) -> "subprocess.Popen[bytes]":
     root = folder / name
-    counters(root)
+    write_counters(root)
     if name == "without-counters":
         (root / "sys/class/powercap").rename(root / "nothing")
     told = {
@@ -74,8 +48,11 @@ def start(folder: Path, name: str, **environ: str) -> "subprocess.Popen[bytes]":
     }
     job = JOB if name != "without-counters" else "while __import__('time').process_time() < 1: pass"
     return subprocess.Popen(
-        [sys.executable, "-c", UNDER_THE_HOOK, str(root), name, job], env=told, cwd=folder
-    )
+        [sys.executable, "-c", UNDER_THE_HOOK, root, f"job_name={name}", "--",
+         sys.executable, "-c", job, root],
+        env=told,
+        cwd=folder,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
