@@ -5,6 +5,7 @@ batches, and knows no transactions that are open; those speak to librdkafka's ow
 """
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -331,3 +332,29 @@ def test_a_topic_of_openlineage_events(broker: str, topic: str, tmp_path: Path) 
         (1, "eventTime", "missing_value")
     ]
     assert drain(tmp_path, broker, topic, format="openlineage").deliveries == []
+
+
+def test_a_job_under_the_hook_reports_to_the_topic(
+    broker: str, topic: str, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "carbon_hook", "run", "job_name=fit", "--",
+         sys.executable, "-c", "raise SystemExit(3)"],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path / "home"),
+            "PYTHONPATH": str(Path(__file__).parents[2] / "hook"),
+            "CARBON_HOOK_KAFKA": f"{broker}/{topic}",
+            "CARBON_HOOK_CLOUD": "0",
+            "CARBON_HOOK_DEBUG": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 3
+    drain(tmp_path / "landing", broker, topic)
+    rows = pl.read_parquet(tmp_path / "landing" / "run_events__events").sort("event_time")
+    assert rows["event_type"].to_list() == ["started", "finished"], done.stderr
+    assert rows["status"][1] == "failed"
