@@ -12,6 +12,8 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
+from observatory import snapshot
+
 Connection = duckdb.DuckDBPyConnection
 Grain = Literal["day", "week", "month"]
 Dimension = Literal["team", "model_name", "region"]
@@ -590,6 +592,11 @@ def scatter(con: Connection, limit: int = 2000) -> pl.DataFrame:
 def run(con: Connection, run_id: str) -> pl.DataFrame:
     """Everything published of one run: one row, or none."""
     return _ask(con, "select * from fct_runs where run_id = $run_id", run_id=run_id)
+
+
+def run_named(con: Connection, text: str) -> str | None:
+    """The id of the run that one of its sources knows by that name."""
+    return snapshot.run_named(con, text)
 
 
 def similar_run_ids(con: Connection, text: str, limit: int = 5) -> pl.DataFrame:

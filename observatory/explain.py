@@ -99,10 +99,16 @@ def explain(published: Path, run_id: str) -> Derivation:
 
 
 def derive(connection: duckdb.DuckDBPyConnection, version: str, run_id: str) -> Derivation:
-    """The derivation of a run from the marts of an open snapshot. Raises UnknownRunError."""
+    """The derivation of a run from the marts of an open snapshot; the run may be named as one of
+    its sources does. Raises UnknownRunError.
+    """
     found = _of_run(connection, "fct_runs", run_id)
     if not found:
-        raise UnknownRunError(run_id, _nearest(connection, run_id))
+        named = snapshot.run_named(connection, run_id)
+        if named is None:
+            raise UnknownRunError(run_id, _nearest(connection, run_id))
+        run_id = named
+        found = _of_run(connection, "fct_runs", run_id)
     run = found[0]
     inputs = _of_run(connection, "fct_run_energy_inputs", run_id)
     hours = _of_run(connection, "fct_run_hours", run_id)

@@ -77,6 +77,25 @@ def rows(
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
+def run_named(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
+    """The id of the run that goes by a name at one of its sources (a Slurm job id with its
+    cluster, an MLflow run id), or None: unknown, of several runs, or before such names were kept.
+    """
+    if not rows(connection, "from duckdb_views() where view_name = 'fct_run_identities'"):
+        return None
+    (found,) = rows(
+        connection,
+        """
+        select case when count(distinct run_id) = 1 then min(run_id) end as run_id
+        from fct_run_identities
+        where source_run_id in ($1, concat(source, ':', $1)) or matched_key = lower($1)
+        """,
+        [name],
+    )
+    run_id: str | None = found["run_id"]
+    return run_id
+
+
 def totals(folder: Path) -> dict[str, Any]:
     """Runs, energy, emissions, cost and coverage of a snapshot; null where nothing is known.
 

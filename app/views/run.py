@@ -18,6 +18,9 @@ if not run_id:
 
 found = context.ask(queries.run, run_id)
 if found.is_empty():
+    run_id = context.ask(queries.run_named, run_id) or run_id
+    found = context.ask(queries.run, run_id)
+if found.is_empty():
     day = fmt.day(context.snapshot.as_of)
     st.warning(context.text("run.not_found", run_id=run_id.replace("`", "'"), day=day))
     similar = context.ask(queries.similar_run_ids, run_id)

@@ -88,6 +88,8 @@ CONTRACT: dict[str, str] = {
         run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
         emissions_location_g_co2e double, emissions_embodied_g_co2e double,
         sci_g_co2e_per_unit double, metric_name varchar, missing_reason varchar""",
+    "fct_run_identities": """
+        source varchar, source_run_id varchar, run_id varchar, matched_key varchar""",
     "fct_host_energy_daily": """
         usage_date date, provider varchar, region varchar, host_id varchar, allocation varchar,
         it_energy_kwh double, facility_energy_kwh double, emissions_location_g_co2e double,
@@ -441,6 +443,11 @@ SMALL: dict[str, list[Row]] = {
          "emissions_embodied_g_co2e": 16.4383562, "source_id": "maker"},
         {"run_id": "r4", "attempt": 1, "part": "server", "embodied_method": "missing",
          "missing_reason": "unknown_instance_type"},
+    ],
+    "fct_run_identities": [
+        {"source": "run_events", "source_run_id": "r1", "run_id": "r1", "matched_key": "lyra:11"},
+        {"source": "slurm", "source_run_id": "slurm:lyra:11", "run_id": "r1",
+         "matched_key": "lyra:11"},
     ],
     "fct_run_sci": [
         {"run_id": "r1", "kpi_name": "tokens", "kpi_unit": "token", "functional_units": 5e6,

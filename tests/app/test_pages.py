@@ -37,6 +37,12 @@ def test_a_page_opens_without_an_error(
     assert app.title[0].value == TEXTS[language][title]
 
 
+def test_a_run_opens_by_the_name_it_has_at_its_scheduler(open_page: Open) -> None:
+    by_its_own = open_page("small", "run", run_id="r1")
+    by_the_job = open_page("small", "run", run_id="slurm:lyra:11")
+    assert by_the_job.subheader[0].value == by_its_own.subheader[0].value
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("snapshot", ["empty", "missing"])

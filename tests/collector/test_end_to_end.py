@@ -41,7 +41,9 @@ vcpus = 128
 memory_gib = 512
 cpu_model = "AMD EPYC 7763"
 """
-TRAINING = USE_ENERGY + """
+TRAINING = (
+    USE_ENERGY
+    + """
 import mlflow
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -52,6 +54,7 @@ with mlflow.start_run():
     use_energy(sys.argv[1])
     mlflow.log_metric("accuracy", 0.9733333333333334 if model.score(rows, labels) > 0.9 else 0.0)
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -334,9 +334,7 @@ def test_a_topic_of_openlineage_events(broker: str, topic: str, tmp_path: Path) 
     assert drain(tmp_path, broker, topic, format="openlineage").deliveries == []
 
 
-def test_a_job_under_the_hook_reports_to_the_topic(
-    broker: str, topic: str, tmp_path: Path
-) -> None:
+def test_a_job_under_the_hook_reports_to_the_topic(broker: str, topic: str, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "carbon_hook", "run", "job_name=fit", "--",

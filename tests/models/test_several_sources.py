@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from observatory import explain, snapshot
+
 PAYLOADS = Path(__file__).resolve().parents[1] / "ingest" / "payloads" / "codecarbon"
 GPU_RUN = "11111111-aaaa-4000-8000-000000000001"
 
@@ -260,6 +262,21 @@ def test_what_nobody_else_tells_of_stays_as_it_is(marts: Any) -> None:
         ("slurm", "slurm:lyra:14", 1, 1, None, None),
     ]
     assert identities(marts, "nowhere") == [("run_events", "nowhere", 1, 1, None, None)]
+
+
+def explained(marts: Any, name: str) -> str:
+    with snapshot.connect(marts.folder) as connection:
+        return explain.derive(connection, "now", name).run_id
+
+
+@pytest.mark.parametrize("name", ["hook-1", "slurm:lyra:11", "lyra:11"])
+def test_a_run_is_explained_by_any_of_its_names(marts: Any, name: str) -> None:
+    assert explained(marts, name) == "hook-1"
+
+
+def test_a_name_of_nobody_is_not_explained(marts: Any) -> None:
+    with pytest.raises(explain.UnknownRunError):
+        explained(marts, "lyra:99")
 
 
 def test_the_share_without_a_match_is_in_the_data_quality(marts: Any) -> None:

@@ -1,16 +1,24 @@
--- Tags of charges that name a run: by its id, or, as labels know neither capitals nor
--- punctuation, by what its id comes to if no other run's does. One row per tags.
+-- Tags of charges that name a run: by its id, here or at a source that tells of it, or,
+-- as labels know neither capitals nor punctuation, by what its id comes to if no other
+-- run's does. One row per tags.
 with
     tagged as (select * from {{ ref("int_cost__tagged") }} where tag_kind = 'run'),
-    attempts as (select * from {{ ref("int_runs__attempts") }}),
+    identities as (select * from {{ ref("int_runs__identities") }}),
+
+    ids as (
+        select run_id, run_id as told_id
+        from identities
+        union
+        select run_id, source_run_id as told_id
+        from identities
+    ),
 
     runs as (
         select
             run_id,
-            lower(run_id) as run_text,
-            {{ tag_value_key("run_id") }} as tag_value_key
-        from attempts
-        group by run_id
+            lower(told_id) as run_text,
+            {{ tag_value_key("told_id") }} as tag_value_key
+        from ids
     ),
 
     keys_of_one_run as (
@@ -18,14 +26,14 @@ with
         from runs
         where tag_value_key <> ''
         group by tag_value_key
-        having count(*) = 1
+        having count(distinct run_id) = 1
     ),
 
     texts_of_one_run as (
         select run_text, min(run_id) as run_id
         from runs
         group by run_text
-        having count(*) = 1
+        having count(distinct run_id) = 1
     ),
 
     final as (
