@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import AfterValidator, Field, SecretStr
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import MaxRetryError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
@@ -43,6 +44,20 @@ QUOTED_CHARACTERS = 200
 
 def _checked_url(value: str) -> str:
     """A base URL without a trailing slash; https, or http on this machine."""
+    value = _checked_address(value)
+    if not is_private(value):
+        raise ValueError("must start with https://; plain http is only for this machine")
+    return value
+
+
+def is_private(url: str) -> bool:
+    """Nobody on the way reads what is said there: https, or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or _is_this_machine(parts.hostname or "")
+
+
+def _checked_address(value: str) -> str:
+    """A base URL without a trailing slash."""
     try:
         parts = urlsplit(value)
         host, _ = parts.hostname, parts.port
@@ -52,8 +67,6 @@ def _checked_url(value: str) -> str:
         raise ValueError("no web address; write it like https://example.org/api")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("write the address alone, without user, ? and #")
-    if parts.scheme == "http" and not _is_this_machine(host):
-        raise ValueError("must start with https://; plain http is only for this machine")
     return value.rstrip("/")
 
 
@@ -72,6 +85,8 @@ def _checked_token(value: SecretStr) -> SecretStr:
 
 
 ApiUrl = Annotated[str, AfterValidator(_checked_url)]
+# For servers of an organisation's own; with a secret they must be private too.
+OwnUrl = Annotated[str, AfterValidator(_checked_address)]
 Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 
 
@@ -102,7 +117,12 @@ class ApiClient:
         token_header: str = "",
         token: SecretStr | None = None,
         login: tuple[str, str] | None = None,
+        *,
+        scheme: str = "",
+        verify: bool | str = True,
     ) -> None:
+        """`scheme`: the word before the token; `verify`: a file of authorities, or whether at all
+        the server's certificate is checked."""
         self.url = url
         self.attempts = settings.attempts
         self.timeout_s = settings.timeout_s
@@ -112,8 +132,10 @@ class ApiClient:
         self._session.trust_env = not _is_this_machine(urlsplit(url).hostname or "")
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
         if self._token:
-            self._session.headers[token_header] = self._token
-        self._session.auth = login
+            self._session.headers[token_header] = f"{scheme} {self._token}".lstrip()
+        if login is not None:
+            self._session.auth = HTTPBasicAuth(*(part.encode() for part in login))
+        self._verify = verify
         retry = Retry(
             total=settings.attempts - 1,
             redirect=False,
@@ -139,10 +161,9 @@ class ApiClient:
 
     def get_json(self, path: str, params: Mapping[str, str]) -> Any:
         """The JSON of GET `url`/`path`. Raises ApiError."""
-        logger.debug("asking %s/%s %s", self.url, path, dict(params))
         return self._json("GET", path, params=params)
 
-    def post_json(self, path: str, body: Mapping[str, str]) -> Any:
+    def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON of POST `url`/`path`, of a request that may be repeated. Raises ApiError."""
         return self._json("POST", path, json=body)
 
@@ -154,6 +175,8 @@ class ApiClient:
                 timeout=self.timeout_s,
                 allow_redirects=False,
                 stream=True,
+                # Said here: a bundle that the environment names would go before the session's.
+                verify=self._verify,
                 **given,
             ) as response:
                 status = response.status_code
