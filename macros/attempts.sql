@@ -59,3 +59,11 @@
         {%- if not loop.last %},{% endif %}
     {% endfor %}
 {% endmacro %}
+
+{# Of rows of tags: the value of one, as the newest delivery has it. #}
+{% macro last_told_tag(tag) -%}
+    max_by(
+        case when tag_key = '{{ tag }}' then tag_value end,
+        case when tag_key = '{{ tag }}' then received_at_utc end
+    )
+{%- endmacro %}

@@ -111,7 +111,7 @@ class Settings(ApiSourceSettings):
 
     @model_validator(mode="after")
     def _keeps_secrets(self) -> "Settings":
-        if (self.password is None) != (self.username is None) and self.password_file is None:
+        if (self.password is None) != (self.username is None):
             raise ValueError("username and password_file go together")
         if self.token is not None and self.password is not None:
             raise ValueError("give a token or a password, not both")
@@ -195,6 +195,7 @@ class _Server:
         settings = {"experiments": self.settings.experiments, "site": self.settings.site}
         digest = hashlib.sha256(f"{_VERSION} {json.dumps(settings)}".encode()).hexdigest()[:16]
         told = Told(self.context.now, self.settings.site, experiments, self.settings.longest_gap_s)
+        seen: set[date] = set()
         for span in self._spans(digest):
             found: dict[str, Any] = {}
             day: date | None = None
@@ -202,25 +203,23 @@ class _Server:
                 started = _start_of(item)
                 if day is not None and started is not None and started != day:
                     yield from self._day(day, found, told, digest)
+                    seen.add(day)
                     found = {}
                 day = started or day or span.first
                 # A run that moved to another page while the pages were read is one.
                 found[_id_of(item) or f"without an id {len(found)}"] = item
             if day is not None:
                 yield from self._day(day, found, told, digest)
+                seen.add(day)
+        for day in sorted(self._days_of_other_settings(digest) - seen):
+            yield from self._day(day, {}, told, digest)
 
     def _spans(self, digest: str) -> Iterator[_Span]:
         """Earlier days with something open, then from the first day of the window."""
-        prefix = f"{self.context.instance}/"
-        delivered = {
-            date.fromisoformat(scope.removeprefix(prefix)): marks
-            for (dataset, scope), marks in self.context.delivered.items()
-            if dataset == RUNS.name
-        }
+        delivered = self._delivered()
         today = self.context.now.astimezone(UTC).date()
         end = today + 2 * DAY  # clocks differ
-        is_known = all(marks.get("settings") == digest for marks in delivered.values())
-        if not delivered or not is_known:
+        if not delivered or self._days_of_other_settings(digest):
             yield _Span(self.settings.since or date(1970, 1, 1), end)
             return
         # Days land in order: what an earlier night did not reach comes after the newest.
@@ -230,6 +229,19 @@ class _Server:
             if oldest <= day < first and marks.get("open") != "0":
                 yield _Span(day, day + DAY)
         yield _Span(first, end)
+
+    def _delivered(self) -> dict[date, Mapping[str, str]]:
+        """Day of start → the marks of its runs."""
+        prefix = f"{self.context.instance}/"
+        return {
+            date.fromisoformat(scope.removeprefix(prefix)): marks
+            for (dataset, scope), marks in self.context.delivered.items()
+            if dataset == RUNS.name
+        }
+
+    def _days_of_other_settings(self, digest: str) -> set[date]:
+        """Days that landed under other settings, or from another version of this reader."""
+        return {d for d, marks in self._delivered().items() if marks.get("settings") != digest}
 
     def _runs_of(self, span: _Span, experiments: Mapping[str, str]) -> Iterator[Any]:
         first, end = (int(_midnight(day).timestamp() * 1000) for day in (span.first, span.end))

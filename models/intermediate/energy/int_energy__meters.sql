@@ -1,5 +1,5 @@
--- What each word is that run events, CodeCarbon or Slurm give for a meter: a counter,
--- samples of power or an estimate, and how sure it is. One row per meter word.
+-- What each word is that run events, CodeCarbon, MLflow or Slurm give for a meter: a
+-- counter, samples of power or an estimate, and how sure it is. One row per meter word.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
     tracked as (select * from {{ ref("int_energy__codecarbon_readings") }}),
@@ -13,6 +13,8 @@ with
         from tracked
         union
         select 'slurm_energy' as meter
+        union
+        select 'mlflow' as meter
     ),
 
     rules_ranked as (

@@ -36,6 +36,15 @@ with
         from readings
     ),
 
+    -- MLflow knows a device by its number: what a job's own meter names is the same.
+    own_meters as (
+        select readings.run_id, readings.attempt, readings.component
+        from readings
+        inner join meters on readings.meter = meters.meter
+        where meters.is_meter and readings.meter <> 'mlflow'
+        group by readings.run_id, readings.attempt, readings.component
+    ),
+
     final as (
         select
             readings_of_devices.run_id,
@@ -83,6 +92,10 @@ with
             case
                 when zones.zone is not null
                 then 'inside_another_zone'
+                when
+                    readings_of_devices.meter = 'mlflow'
+                    and own_meters.run_id is not null
+                then 'another_meter_tells'
                 -- What a meter saw while the attempt did not run is not the attempt's.
                 when
                     readings_of_devices.to_at_utc <= attempts.started_at_utc
@@ -102,6 +115,11 @@ with
             and readings_of_devices.attempt = attempts.attempt
         inner join meters on readings_of_devices.meter = meters.meter
         left join zones on readings_of_devices.zone_name = zones.zone
+        left join
+            own_meters
+            on readings_of_devices.run_id = own_meters.run_id
+            and readings_of_devices.attempt = own_meters.attempt
+            and readings_of_devices.component = own_meters.component
     )
 
 select *

@@ -1,5 +1,7 @@
--- Energy readings of run events, of CodeCarbon and of Slurm's node plugin, one shape. A
--- copy of an event brings none of its own; of a device that others used too it is the
+-- Energy readings of run events, of CodeCarbon, of MLflow and of Slurm's node plugin,
+-- one
+-- shape. A copy of an event brings none of its own; of a device that others used too
+-- it is the
 -- part that the reading says. One row per reading.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
@@ -8,6 +10,7 @@ with
     hosts as (select * from {{ ref("int_runs__hosts") }}),
     nodes as (select * from {{ ref("int_energy__slurm_node_energy") }}),
     tracked as (select * from {{ ref("int_energy__codecarbon_readings") }}),
+    sampled as (select * from {{ ref("int_energy__mlflow_readings") }}),
 
     -- An attempt on one host alone need not say it with each reading.
     sole_hosts as (
@@ -93,6 +96,28 @@ with
             sole_hosts
             on tracked.run_id = sole_hosts.run_id
             and tracked.attempt = sole_hosts.attempt
+        union all
+        select
+            sampled.run_id,
+            sampled.attempt,
+            'accelerator' as component,
+            'component' as boundary,
+            sole_hosts.host_key,
+            sampled.device_name,
+
+            sampled.from_at_utc,
+            sampled.to_at_utc,
+
+            'mlflow' as meter,
+            sampled.energy_j,
+            1 as devices,
+            false as is_mean_of_nodes,
+            false as is_share
+        from sampled
+        left join
+            sole_hosts
+            on sampled.run_id = sole_hosts.run_id
+            and sampled.attempt = sole_hosts.attempt
     )
 
 select *

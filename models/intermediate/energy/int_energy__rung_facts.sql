@@ -15,6 +15,8 @@ with
                 min(left_out_reason)
                 when 'inside_another_zone'
                 then 'what was reported is inside another zone'
+                when 'another_meter_tells'
+                then 'the samples of MLflow gave way to the job''s own meter'
                 else 'what was reported is of another time'
             end as left_out_text
         from readings

@@ -4,6 +4,8 @@ with
     metrics as (select * from {{ ref("stg_run_events__metrics") }}),
     events as (select * from {{ ref("int_runs__events_once") }}),
     jobs as (select * from {{ ref("int_runs__managed_jobs") }}),
+    tracked_metrics as (select * from {{ ref("stg_mlflow__metrics") }}),
+    tracked as (select * from {{ ref("int_runs__mlflow_runs") }}),
     identities as (select * from {{ ref("int_runs__identities") }}),
 
     jobs_identified as (
@@ -65,6 +67,30 @@ with
             on job_metrics.source = jobs_identified.source
             and job_metrics.source_run_id = jobs_identified.source_run_id
         where job_metrics.metric_value is not null
+        union all
+        select
+            identities.source,
+            identities.run_id,
+            identities.attempt,
+            tracked_metrics.metric_name,
+            tracked_metrics.metric_value,
+            tracked.status <> 'running' as is_final,
+            tracked_metrics.metric_at_utc as told_at_utc,
+            tracked_metrics.mlflow_run_id as told_by
+        from tracked_metrics
+        inner join
+            tracked
+            on tracked_metrics.mlflow_run_id = tracked.mlflow_run_id
+            and tracked_metrics.delivery_id = tracked.delivery_id
+            and tracked_metrics.source_row = tracked.source_row
+        inner join
+            identities
+            on tracked.source_run_id = identities.source_run_id
+            and identities.source = 'mlflow'
+        where
+            tracked_metrics.metric_value is not null
+            -- The machine's, not the work's.
+            and tracked_metrics.metric_name not like 'system/%'
     )
 
 select *

@@ -5,6 +5,8 @@ with
     tracked as (select * from {{ ref("int_runs__codecarbon_runs") }}),
     lineage as (select * from {{ ref("int_runs__openlineage_tags") }}),
     managed as (select * from {{ ref("int_runs__managed_jobs") }}),
+    mlflow_tags as (select * from {{ ref("stg_mlflow__tags") }}),
+    mlflow_runs as (select * from {{ ref("int_runs__mlflow_runs") }}),
 
     final as (
         select
@@ -50,6 +52,20 @@ with
             coalesce(managed.ended_at_utc, managed.read_at_utc) as told_at_utc,
             managed.resource_name as told_by
         from managed {{ unnested("managed.tags", "told", "tag") }}
+        union all
+        select
+            'mlflow' as source,
+            mlflow_runs.source_run_id,
+            cast(1 as bigint) as source_attempt,
+            mlflow_tags.tag_key,
+            mlflow_tags.tag_value,
+            mlflow_runs.known_until_at_utc as told_at_utc,
+            mlflow_runs.mlflow_run_id as told_by
+        from mlflow_tags
+        inner join
+            mlflow_runs
+            on mlflow_tags.mlflow_run_id = mlflow_runs.mlflow_run_id
+            and mlflow_tags.delivery_id = mlflow_runs.delivery_id
     )
 
 select *

@@ -8,6 +8,7 @@
     ref("int_runs__airflow_told"),
     ref("int_runs__openlineage_told"),
     ref("int_runs__managed_told"),
+    ref("int_runs__mlflow_told"),
 ] %}
 
 {% set columns = [
