@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import requests
-from conftest import Marts, Night
 
 from ingest.landing import Landing
 from ingest.runner import run_source
@@ -102,7 +101,7 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.fixture(scope="module")
-def marts(night: Night, server: Server) -> Marts:
+def marts(night: Any, server: Server) -> Any:
     counted = {
         "event_id": "counted",
         "event_type": "finished",
@@ -143,13 +142,13 @@ def marts(night: Night, server: Server) -> Marts:
     return night("mlflow_server", config, files)
 
 
-def test_it_lands_whole(marts: Marts) -> None:
+def test_it_lands_whole(marts: Any) -> None:
     assert marts.returncode == 0
     (told,) = marts.rows("select count(*) as n from fct_run_identities where source = 'mlflow'")
     assert told["n"] == 13
 
 
-def test_a_training_under_the_hook_is_one_run(marts: Marts, server: Server) -> None:
+def test_a_training_under_the_hook_is_one_run(marts: Any, server: Server) -> None:
     (event,) = {json.loads(line)["run_id"] for line in server.events.splitlines()}
     run = marts.run(event)
     assert (run["owner"], run["team"], run["job_name"]) == ("ana", "vision", "trained")
@@ -163,7 +162,7 @@ def test_a_training_under_the_hook_is_one_run(marts: Marts, server: Server) -> N
     assert {row["matched_by"] for row in told} == {"mlflow_run"}
 
 
-def test_a_run_in_a_slurm_job_is_the_job(marts: Marts, server: Server) -> None:
+def test_a_run_in_a_slurm_job_is_the_job(marts: Any, server: Server) -> None:
     run = marts.run("slurm:lyra:11")
     assert (run["owner"], run["model_name"], run["model_version"]) == ("ana", "sorter", "3")
     assert (run["job_name"], run["team"]) == ("nightly", "nlp")
@@ -173,7 +172,7 @@ def test_a_run_in_a_slurm_job_is_the_job(marts: Marts, server: Server) -> None:
     assert not marts.rows("select 1 from fct_runs where run_id = ?", server.run_id("in_slurm"))
 
 
-def test_a_parent_does_not_double_its_children(marts: Marts, server: Server) -> None:
+def test_a_parent_does_not_double_its_children(marts: Any, server: Server) -> None:
     hours = {
         name: marts.run(server.run_id(name))["duration_s"] / 3600
         for name in ("parent", "first", "second", "third")
@@ -184,20 +183,20 @@ def test_a_parent_does_not_double_its_children(marts: Marts, server: Server) -> 
     assert energy["parent"] / energy["first"] == pytest.approx(hours["parent"] / 0.5)
 
 
-def test_gpu_power_is_measured(marts: Marts, server: Server) -> None:
+def test_gpu_power_is_measured(marts: Any, server: Server) -> None:
     gpu = marts.components(server.run_id("powered"))["accelerator"]
     assert gpu["energy_method"] == "measured_partial"
     assert gpu["measured_energy_kwh"] == pytest.approx(8 * 0.3 * 3000 / 3600)
     assert marts.run(server.run_id("powered"))["accelerator_utilization_ratio"] == 0.75
 
 
-def test_a_counter_beats_it(marts: Marts, server: Server) -> None:
+def test_a_counter_beats_it(marts: Any, server: Server) -> None:
     gpu = marts.components("hooked")["accelerator"]
     assert gpu["energy_method"] == "measured"
     assert gpu["measured_energy_kwh"] == pytest.approx(8 * 0.1)
 
 
-def test_how_they_ended(marts: Marts, server: Server) -> None:
+def test_how_they_ended(marts: Any, server: Server) -> None:
     def told(name: str) -> tuple[Any, ...]:
         run = marts.run(server.run_id(name))
         return run["status"], run["duration_s"], run["it_energy_kwh"] is not None
