@@ -10,7 +10,6 @@
 - All registered model versions are one delivery.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -120,21 +119,25 @@ class Settings(ApiSourceSettings):
         return self
 
     @property
-    def credentials(self) -> tuple[str, SecretStr | None]:
-        """(scheme, what follows it) of the header Authorization."""
-        if self.username is not None and self.password is not None:
-            pair = f"{self.username}:{self.password.get_secret_value()}"
-            return "Basic", SecretStr(base64.b64encode(pair.encode()).decode())
-        return "Bearer", self.token
+    def login(self) -> tuple[str, str] | None:
+        """User and password."""
+        if self.username is None or self.password is None:
+            return None
+        return self.username, self.password.get_secret_value()
 
 
 def read(settings: SourceSettings, context: SourceContext) -> Iterator[Spoken]:
     """Deliveries per day, oldest first; what a failure cut off is read the next night."""
     assert isinstance(settings, Settings)  # noqa: S101 - the registry pairs them
-    scheme, secret = settings.credentials
     verify: bool | str = str(settings.ca_file) if settings.ca_file else settings.verify_tls
     with ApiClient(
-        settings.url, settings, "Authorization", secret, scheme=scheme, verify=verify
+        settings.url,
+        settings,
+        "Authorization",
+        settings.token,
+        settings.login,
+        scheme="Bearer",
+        verify=verify,
     ) as client:
         server = _Server(client, settings, context)
         part = "experiments"

@@ -3,10 +3,7 @@
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from mlflow_server import serving
 
 from ingest.landing import Landing
 from ingest.runner import run_source
@@ -44,34 +42,14 @@ class Server:
 def server(frameworks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with runs in it; it takes 15 s to start, so there is one."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    environ = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    environ |= {"HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
-    words = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    words += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    words += ["--artifacts-destination", str(folder / "artifacts")]
-    process = subprocess.Popen(
-        [frameworks / "python", "-m", "mlflow", "server", *words],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _wait_for(url, process)
+    with serving(frameworks, folder) as url:
+        environ = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environ |= {"HOME": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true"}
         environ |= {"PYTHONPATH": str(HOOK), "MLFLOW_TRACKING_URI": url}
         environ |= {"CARBON_HOOK_INBOX": str(folder / "inbox"), "CARBON_HOOK_CLOUD": "0"}
+        program = Path(__file__).with_name("mlflow_runs.py")
         done = subprocess.run(
-            [
-                frameworks / "python",
-                Path(__file__).with_name("mlflow_runs.py"),
-                folder / "runs.json",
-            ],
+            [frameworks / "python", program, folder / "runs.json"],
             cwd=folder,
             env=environ,
             capture_output=True,
@@ -82,22 +60,6 @@ def server(frameworks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         runs = json.loads((folder / "runs.json").read_text())
         events = "".join(path.read_text() for path in (folder / "inbox").glob("*.jsonl"))
         yield Server(url, runs, events)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    session = requests.Session()
-    session.trust_env = False
-    for _ in range(600):
-        assert process.poll() is None, "the MLflow server did not start"
-        try:
-            if session.get(f"{url}/health", timeout=5).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
-    raise AssertionError("the MLflow server does not answer")
 
 
 @pytest.fixture(scope="module")
