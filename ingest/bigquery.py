@@ -5,7 +5,6 @@ Arrow batches, one at a time. A request that is throttled or meets a passing fai
 for `retry_for_s`. Whatever else goes wrong is a SourceUnavailable that says what to do.
 """
 
-import ipaddress
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import google.auth
 import grpc
 import pyarrow
 import requests
@@ -22,7 +20,6 @@ from google.api_core import exceptions
 from google.api_core.client_options import ClientOptions
 from google.api_core.retry import Retry
 from google.auth import exceptions as auth
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient, types
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import (
@@ -30,10 +27,10 @@ from google.cloud.bigquery_storage_v1.services.big_query_read.transports import 
 )
 
 from ingest.errors import SourceUnavailable
+from ingest.google import credentials_for, is_here
 
 logger = logging.getLogger(__name__)
 
-SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 # Reasons that Google gives for "not now".
 PASSING_REASONS = {
     "backendError",
@@ -105,7 +102,9 @@ class ExportTable:
         self.access = access
         self.retry = Retry(predicate=_is_passing, initial=1.0, timeout=access.retry_for_s)
         with self._told():
-            self.credentials = _credentials(access)
+            endpoint = access.api_endpoint
+            address = None if endpoint is None else endpoint.split("://")[-1]
+            self.credentials = credentials_for(access.credentials_file, address)
             self.client = bigquery.Client(
                 project=access.project,
                 credentials=self.credentials,
@@ -264,28 +263,9 @@ class ExportTable:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _credentials(access: Access) -> Any:
-    if access.credentials_file is not None:
-        try:
-            found, _ = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call]
-                str(access.credentials_file), scopes=SCOPES
-            )
-        except (OSError, ValueError, auth.DefaultCredentialsError) as error:
-            raise SourceUnavailable(
-                f"credentials_file {access.credentials_file} cannot be read "
-                f"({type(error).__name__}); is it the JSON key that Google Cloud gave?"
-            ) from None
-        return found
-    if access.api_endpoint is not None and _is_here(access.api_endpoint.split("://")[-1]):
-        # A stand-in on this machine asks for none.
-        return AnonymousCredentials()  # type: ignore[no-untyped-call]
-    found, _ = google.auth.default(scopes=SCOPES)
-    return found
-
-
 def _read_client(access: Access, credentials: Any) -> BigQueryReadClient:
     endpoint = access.storage_endpoint
-    if endpoint is not None and _is_here(endpoint):
+    if endpoint is not None and is_here(endpoint):
         channel = grpc.insecure_channel(endpoint)
         transport = BigQueryReadGrpcTransport(channel=channel)
         return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
@@ -303,15 +283,6 @@ def _storage_batches(
         for response in reader.read_rows(stream.name):  # type: ignore[no-untyped-call]
             message = response.arrow_record_batch.serialized_record_batch
             yield pyarrow.ipc.read_record_batch(pyarrow.py_buffer(message), schema)
-
-
-def _is_here(address: str) -> bool:
-    """Whether host:port is this machine."""
-    host = address.rsplit(":", 1)[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
 from ingest.bounds import MAX_ACCELERATORS, MAX_INSTANCES, MAX_RUN_S
 from ingest.contracts import REJECTED_SCHEMA, Batch, Dataset
+from ingest.grid_answers import Refusal
 
 INSTANT = pl.Datetime("us", "UTC")
 KEPT_CHARACTERS = 2000  # of what a service says of a failure
@@ -124,9 +126,16 @@ def dataset_for(source: str) -> Dataset:
     return Dataset(f"{source}__jobs", {f.name: _type_of(f.name) for f in fields(ManagedJob)})
 
 
-def batch_of(dataset: Dataset, scope: str, source_file: str, jobs: Sequence[ManagedJob]) -> Batch:
+def batch_of(
+    dataset: Dataset,
+    scope: str,
+    source_file: str,
+    jobs: Sequence[ManagedJob],
+    refusals: Sequence[Refusal] = (),
+) -> Batch:
     """The delivery of one scope. A job that cannot be true is refused whole."""
-    rows, refused = [], []
+    rows: list[dict[str, Any]] = []
+    refused = [asdict(refusal) for refusal in refusals]
     for number, job in enumerate(jobs, start=1):
         problem = next(_problems(job), None)
         told = asdict(job)

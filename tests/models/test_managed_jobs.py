@@ -9,6 +9,7 @@ import pytest
 from billing_months import focus_csv
 from billing_months import sagemaker as billed
 from sagemaker_server import ACCOUNT, sagemaker_server
+from vertex_server import machine, vertex_server
 
 DAY = datetime(2026, 11, 10, 8, tzinfo=UTC)
 USUAL = (("Starting", 10), ("Downloading", 5), ("Training", 50), ("Uploading", 5), ("Completed", 0))
@@ -22,6 +23,11 @@ team_tags = ["squad"]
 [sources.sagemaker]
 regions = ["eu-west-1"]
 endpoint_url = "{sagemaker}"
+
+[sources.vertex]
+projects = ["ml-research"]
+locations = ["europe-west4"]
+url = "{vertex}"
 
 [sources.run_events]
 path = "events"
@@ -53,7 +59,25 @@ def event(name: str, at: datetime, tag: dict[str, str], **more: Any) -> dict[str
 
 @pytest.fixture(scope="module")
 def marts(night: Any) -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as environment, sagemaker_server() as service:
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        sagemaker_server() as service,
+        vertex_server() as vertex,
+    ):
+        a100 = machine("a2-highgpu-8g", 3, "NVIDIA_TESLA_A100", 8)
+        vertex.job(1, DAY, 60, [machine("n1-standard-8", 1), a100], labels={"squad": "nlp"})
+        vertex.job(2, DAY, 60, [machine("n1-standard-8", 1)])
+        vertex.job(3, DAY, 60, [a100])
+        vertex.job(4, DAY, 60, [{**a100, "replicaCount": "1"}, {**a100, "replicaCount": "2"}])
+        vertex.job(
+            5,
+            DAY,
+            60,
+            [machine("n1-standard-8", 1, "NVIDIA_TESLA_T4", 2)],
+            state="JOB_STATE_FAILED",
+        )
+        vertex.job(6, DAY, None)
+        vertex.job(7, DAY, 60)
         environment.setenv("AWS_ACCESS_KEY_ID", "test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
         service.train(
@@ -105,7 +129,8 @@ def marts(night: Any) -> Iterator[Any]:
                 duration_s=3000,
                 owner="ben",
                 model_name="from-the-job",
-            )
+            ),
+            event("on-vertex", DAY, {"vertex.job_id": "7"}, duration_s=60, owner="eva"),
         ]
         hours = [DAY, DAY + timedelta(hours=1)]
         bill = [
@@ -117,7 +142,7 @@ def marts(night: Any) -> Iterator[Any]:
             "events/events.jsonl": "".join(json.dumps(told) + "\n" for told in events),
             "bill/november.csv": focus_csv(bill),
         }
-        yield night("managed_jobs", CONFIG.format(sagemaker=service.url), files)
+        yield night("managed_jobs", CONFIG.format(sagemaker=service.url, vertex=vertex.url), files)
 
 
 def attempts(marts: Any, run: str) -> list[tuple[Any, ...]]:
@@ -211,3 +236,31 @@ def test_the_hooks_run_is_the_job(marts: Any) -> None:
     assert (run["source"], run["duration_s"]) == ("sagemaker", 3600)
     assert (run["owner"], run["model_name"]) == ("ben", "from-the-job")
     assert not marts.rows("select 1 from fct_runs where run_id = ?", run_id("hooked"))
+
+
+def vertex_id(number: int) -> str:
+    return f"vertex:projects/ml-research/locations/europe-west4/customJobs/{number}"
+
+
+def test_worker_pools_of_different_machines_add_up(marts: Any) -> None:
+    both, small, large, alike = (marts.run(vertex_id(n)) for n in (1, 2, 3, 4))
+    assert both["it_energy_kwh"] == pytest.approx(small["it_energy_kwh"] + large["it_energy_kwh"])
+    assert both["accelerator_hours"] == 24
+    assert (both["team"], both["region"], both["provider"]) == ("nlp", "europe-west4", "gcp")
+    assert (both["instance_type"], both["instance_count"]) == ("a2-highgpu-8g", 3)
+    # Pools of one kind of machine are one.
+    assert alike["it_energy_kwh"] == pytest.approx(large["it_energy_kwh"])
+    assert attempts(marts, vertex_id(4)) == [(1, "succeeded", 3600, False, True)]
+
+
+def test_accelerators_and_states_of_vertex(marts: Any) -> None:
+    failed = marts.run(vertex_id(5))
+    assert (failed["status"], failed["accelerator_model"]) == ("failed", "NVIDIA T4")
+    assert failed["accelerator_count"] == 2
+    running = marts.run(vertex_id(6))
+    assert (running["status"], running["ended_at_utc"]) == ("running", None)
+
+
+def test_the_hooks_run_is_the_vertex_job(marts: Any) -> None:
+    run = marts.run("on-vertex")
+    assert (run["source"], run["owner"], run["duration_s"]) == ("vertex", "eva", 3600)

@@ -30,6 +30,7 @@
 
 with
     sagemaker as (select * from {{ ref("stg_sagemaker__jobs") }}),
+    vertex as (select * from {{ ref("stg_vertex__jobs") }}),
 
     final as (
         select
@@ -40,6 +41,13 @@ with
         from sagemaker
         -- A tuning job is the training jobs that it starts.
         where job_kind <> 'tuning'
+        union all
+        select
+            'vertex' as source,
+            concat('vertex:', resource_name) as source_run_id,
+            'gcp' as provider_code,
+            {{ columns }}
+        from vertex
     )
 
 select *
