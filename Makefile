@@ -33,10 +33,7 @@ demo: setup ## recorded sample → published numbers on one screen; no network, 
 	@$(BIN)/observatory demo < /dev/null
 
 test: setup ## every test: lint, conventions, models, sources, app, browser, end to end
-	@.ci/chromium < /dev/null
-	@.ci/environment bqemulator < /dev/null
-	@.ci/environment frameworks < /dev/null
-	@.ci/environment airflow < /dev/null
+	@printf '%s\n' .ci/chromium '.ci/environment '{frameworks,airflow,bqemulator} | xargs -L 1 -P $(WORKERS) env
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS) < /dev/null
 
 lint: setup ## ruff, mypy and sqlfmt; changes nothing
