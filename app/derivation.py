@@ -109,8 +109,8 @@ def tiles(context: state.Context, run: Row) -> list[ui.Tile]:
     ]
 
 
-def facts(context: state.Context, run: Row) -> None:
-    """Who, what, where, when, on what, and the row it was read from."""
+def facts(context: state.Context, run: Row, metrics: pl.DataFrame) -> None:
+    """Who, what, where, when, on what, how good, and the row it was read from."""
     fmt, text = context.format, context.text
 
     def joined(*parts: object) -> str:
@@ -143,6 +143,12 @@ def facts(context: state.Context, run: Row) -> None:
         "when": when,
         "who": joined(run["owner"], run["team"], run["project"]),
         "model": named(run["model_name"], run["model_version"]),
+        "metrics": joined(
+            *(
+                f"{row['metric_name']} {fmt.quantity(row['metric_value'])}"
+                for row in metrics.iter_rows(named=True)
+            )
+        ),
         "hardware": joined(
             times(run["instance_count"], run["instance_type"]),
             times(run["accelerator_count"], run["accelerator_model"]),

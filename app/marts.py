@@ -84,6 +84,8 @@ MARTS: dict[str, dict[str, str]] = {
             run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
             emissions_location_g_co2e double, emissions_embodied_g_co2e double,
             sci_g_co2e_per_unit double, metric_name varchar, missing_reason varchar""",
+        "fct_run_metrics": """
+            run_id varchar, metric_name varchar, metric_value double""",
         "fct_run_identities": """
             source varchar, source_run_id varchar, run_id varchar, matched_key varchar""",
         "fct_host_energy_daily": """

@@ -692,6 +692,15 @@ def run_intensities(con: Connection, run_id: str) -> pl.DataFrame:
     )
 
 
+def run_metrics(con: Connection, run_id: str) -> pl.DataFrame:
+    """What the run said of its work, by metric."""
+    return _ask(
+        con,
+        "select * from fct_run_metrics where run_id = $run_id order by metric_name",
+        run_id=run_id,
+    )
+
+
 def run_components(con: Connection, run_id: str) -> pl.DataFrame:
     """The components of a run, for snapshots without the inputs mart."""
     return _ask(

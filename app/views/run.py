@@ -40,7 +40,7 @@ if unusual:
     st.warning(told, icon=":material/notifications:")
 
 with st.container(border=True):
-    derivation.facts(context, run)
+    derivation.facts(context, run, context.ask(queries.run_metrics, run_id))
 
 st.subheader(context.text("run.hours"))
 hours = context.ask(queries.run_hours, run_id)

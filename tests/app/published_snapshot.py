@@ -88,6 +88,8 @@ CONTRACT: dict[str, str] = {
         run_id varchar, kpi_name varchar, kpi_unit varchar, functional_units double,
         emissions_location_g_co2e double, emissions_embodied_g_co2e double,
         sci_g_co2e_per_unit double, metric_name varchar, missing_reason varchar""",
+    "fct_run_metrics": """
+        run_id varchar, metric_name varchar, metric_value double""",
     "fct_run_identities": """
         source varchar, source_run_id varchar, run_id varchar, matched_key varchar""",
     "fct_host_energy_daily": """
@@ -443,6 +445,10 @@ SMALL: dict[str, list[Row]] = {
          "emissions_embodied_g_co2e": 16.4383562, "source_id": "maker"},
         {"run_id": "r4", "attempt": 1, "part": "server", "embodied_method": "missing",
          "missing_reason": "unknown_instance_type"},
+    ],
+    "fct_run_metrics": [
+        {"run_id": "r1", "metric_name": "accuracy", "metric_value": 0.912345},
+        {"run_id": "r1", "metric_name": "tokens_processed", "metric_value": 5e6},
     ],
     "fct_run_identities": [
         {"source": "run_events", "source_run_id": "r1", "run_id": "r1", "matched_key": "lyra:11"},
