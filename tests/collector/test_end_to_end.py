@@ -181,12 +181,12 @@ def test_the_app_shows_it(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not app.exception
     kinds = ("subheader", "markdown", "text")
     said = "\n".join(str(element.value) for kind in kinds for element in app.get(kind))
-    said += "\n".join(f"{metric.label} {metric.value}" for metric in app.metric)
+    said += "\n".join(f"{metric.label} {metric.value} {metric.help}" for metric in app.metric)
     for word in (
         "train",
         "ada",
         "iris-classifier · 1",
-        "accuracy 0.973",
+        "accuracy 0.973333",
         TEXTS["en"]["rung.measured"],
     ):
         assert word in said, word
