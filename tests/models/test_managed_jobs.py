@@ -57,6 +57,28 @@ def event(name: str, at: datetime, tag: dict[str, str], **more: Any) -> dict[str
     return told | more
 
 
+def counted(name: str, job: str, first: int, last: int) -> dict[str, Any]:
+    """What the hook tells of a part of a job, from a minute of DAY to another."""
+    start, end = DAY + timedelta(minutes=first), DAY + timedelta(minutes=last)
+    reading = {
+        "component": "cpu",
+        "device_id": "package-0",
+        "method": "rapl",
+        "from": start.isoformat(),
+        "to": end.isoformat(),
+        "energy_j": 60 * (last - first) * 20,
+    }
+    tag = {"sagemaker.training_job_arn": arn(job)}
+    return event(
+        name,
+        end,
+        tag,
+        started_at=start.isoformat(),
+        duration_s=60 * (last - first),
+        energy=[reading],
+    )
+
+
 @pytest.fixture(scope="module")
 def marts(night: Any) -> Iterator[Any]:
     with (
@@ -88,12 +110,12 @@ def marts(night: Any) -> Iterator[Any]:
             metrics={"validation:accuracy": 0.91, "images": 5000},
             resources={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1},
         )
-        service.train(
-            "spot",
-            DAY,
+        interrupted = (
             ("Starting", 10), ("Downloading", 10), ("Training", 20), ("Interrupted", 30),
             ("Starting", 5), ("Downloading", 10), ("Training", 50), ("Completed", 0),
         )  # fmt: skip
+        service.train("spot", DAY, *interrupted)
+        service.train("hooked-twice", DAY, *interrupted)
         groups = [
             {"InstanceGroupName": "data", "InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
             {"InstanceGroupName": "gpu", "InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2},
@@ -130,6 +152,8 @@ def marts(night: Any) -> Iterator[Any]:
                 owner="ben",
                 model_name="from-the-job",
             ),
+            counted("before", "hooked-twice", 20, 40),
+            counted("after", "hooked-twice", 85, 135),
             event("on-vertex", DAY, {"vertex.job_id": "7"}, duration_s=60, owner="eva"),
         ]
         hours = [DAY, DAY + timedelta(hours=1)]
@@ -236,6 +260,22 @@ def test_the_hooks_run_is_the_job(marts: Any) -> None:
     assert (run["source"], run["duration_s"]) == ("sagemaker", 3600)
     assert (run["owner"], run["model_name"]) == ("ben", "from-the-job")
     assert not marts.rows("select 1 from fct_runs where run_id = ?", run_id("hooked"))
+
+
+def test_each_attempt_of_an_interrupted_job_has_what_its_hook_counted(marts: Any) -> None:
+    told = marts.rows(
+        "select source_run_id, attempt from fct_run_identities"
+        " where run_id = ? and source = 'run_events' order by attempt",
+        run_id("hooked-twice"),
+    )
+    assert [tuple(row.values()) for row in told] == [("before", 1), ("after", 2)]
+    used = marts.rows(
+        "select attempt, measured_energy_kwh from fct_run_energy_inputs"
+        " where run_id = ? and component = 'cpu' order by attempt",
+        run_id("hooked-twice"),
+    )
+    measured = [pytest.approx(minutes * 60 * 20 / 3.6e6) for minutes in (20, 50)]
+    assert [row["measured_energy_kwh"] for row in used] == measured
 
 
 def vertex_id(number: int) -> str:

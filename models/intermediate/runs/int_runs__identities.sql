@@ -4,8 +4,8 @@
 -- told.
 with
     links as (select * from {{ ref("int_runs__identity_links") }}),
-    groups as (select * from {{ ref("int_runs__identity_groups") }}),
-    sources as (select * from {{ ref("run_sources") }}),
+    names as (select * from {{ ref("int_runs__identity_names") }}),
+    parts_placed as (select * from {{ ref("int_runs__parts_placed") }}),
     events as (select * from {{ ref("stg_run_events__events") }}),
     jobs as (select * from {{ ref("int_runs__told") }}),
 
@@ -25,45 +25,20 @@ with
         from told
     ),
 
-    groups_counted as (
-        select
-            groups.*,
-            case
-                when groups.source = 'run_events' then 0 else sources.machine_rank
-            end as naming_rank,
-            count(*) over (partition by groups.group_name, groups.source) as parts
-        from groups
-        inner join sources on groups.source = sources.source_name
-    ),
-
-    names_ranked as (
-        select
-            group_name,
-            source_run_id as run_id,
-            row_number() over (
-                partition by group_name
-                order by
-                    case when parts = 1 then 0 else 1 end, naming_rank, source_run_id
-            ) as preference
-        from groups_counted
-    ),
-
     runs_linked as (
         select
-            groups.source,
-            groups.source_run_id,
-            names_ranked.run_id,
+            names.source,
+            names.source_run_id,
+            names.run_id,
             max(links.other_attempt) as attempts,
             min(links.key_kind) as key_kind,
             min(links.key_value) as key_value
-        from groups
-        inner join names_ranked on groups.group_name = names_ranked.group_name
+        from names
         inner join
             links
-            on groups.source = links.source
-            and groups.source_run_id = links.source_run_id
-        where names_ranked.preference = 1
-        group by groups.source, groups.source_run_id, names_ranked.run_id
+            on names.source = links.source
+            and names.source_run_id = links.source_run_id
+        group by names.source, names.source_run_id, names.run_id
     ),
 
     final as (
@@ -74,11 +49,11 @@ with
 
             coalesce(runs_linked.run_id, told_counted.source_run_id) as run_id,
             -- A source that lost sight of the first attempts tells of the last ones.
-            told_counted.source_attempt + case
+            case
                 when told_counted.source = 'run_events'
-                then 0
+                then coalesce(parts_placed.attempt, told_counted.source_attempt)
                 else
-                    greatest(
+                    told_counted.source_attempt + greatest(
                         coalesce(runs_linked.attempts, 0) - told_counted.attempts, 0
                     )
             end as attempt,
@@ -90,6 +65,11 @@ with
             runs_linked
             on told_counted.source = runs_linked.source
             and told_counted.source_run_id = runs_linked.source_run_id
+        left join
+            parts_placed
+            on told_counted.source = 'run_events'
+            and told_counted.source_run_id = parts_placed.source_run_id
+            and told_counted.source_attempt = parts_placed.source_attempt
     )
 
 select *
