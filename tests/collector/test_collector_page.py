@@ -1,36 +1,11 @@
 """The pages on receiving events can be followed to the letter."""
 
-import os
-import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def script_of(page: str, heading: str) -> str:
-    """What a section says to type, its files written as it says."""
-    text = (DOCS / page).read_text()
-    section = text.partition(f"## {heading}\n")[2].split("\n## ")[0]
-    blocks = re.findall(r"```(sh|toml)\n(.*?)```", section, re.S)
-    assert blocks
-    return "\n".join(
-        code if kind == "sh" else f"cat > observatory.toml <<'END'\n{code}END"
-        for kind, code in blocks
-    )
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """`observatory` is on PATH, and this checkout's."""
-    command = folder / "bin" / "observatory"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m observatory.cli "$@"\n')
-    command.chmod(0o755)
-    return {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}"}
+from pages import reader, script_of
 
 
 def test_openlineage_in_five_minutes(tmp_path: Path) -> None:
@@ -44,7 +19,7 @@ def test_openlineage_in_five_minutes(tmp_path: Path) -> None:
          f"trap 'kill $(jobs -p)' EXIT\n{script.replace('8787', port)}\n"
          "observatory --json sources > sources.json"],
         cwd=tmp_path,
-        env={**environment(tmp_path), "OBSERVATORY_COLLECTOR__PORT": port},
+        env={**reader(tmp_path), "OBSERVATORY_COLLECTOR__PORT": port},
         capture_output=True,
         text=True,
         timeout=120,
@@ -66,7 +41,7 @@ def test_the_collector_in_five_minutes(tmp_path: Path) -> None:
         ["bash", "-euo", "pipefail", "-c",
          f"trap 'kill $(jobs -p)' EXIT\n{script.replace('8787', port)}"],
         cwd=tmp_path,
-        env={**environment(tmp_path), "OBSERVATORY_COLLECTOR__PORT": port},
+        env={**reader(tmp_path), "OBSERVATORY_COLLECTOR__PORT": port},
         capture_output=True,
         text=True,
         timeout=120,
