@@ -7,6 +7,7 @@ exit code, or the signal that ended it, is passed on. When this process is kille
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import sys
@@ -18,7 +19,7 @@ from carbon_hook.cgroup import GIB
 from carbon_hook.channel import VARIABLE, Channel, say
 from carbon_hook.identity import job_name_of, rank_of
 from carbon_hook.monitor import LAST_WAIT_S, Job, Monitor
-from carbon_hook.quiet import quietly, told
+from carbon_hook.quiet import quietly, text_of, told
 from carbon_hook.settings import HookSettings
 
 # A fault of this process, not a message to the job.
@@ -208,9 +209,10 @@ def _report(status: int, used: Any, channel: Channel, watch: threading.Thread) -
 
 def _peak_gib(used: Any) -> Optional[float]:
     """The most memory that the child, or a process it waited for, held at once. A child begins as
-    a copy of this process: no more than that says nothing of the job."""
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if used is None or used.ru_maxrss <= own:
+    a copy of this process: no more than that says nothing of the job. What this process itself
+    began as, maybe a copy of a large one, is in its own `ru_maxrss` and not in the child's."""
+    own = re.search(r"^VmHWM:\s+(\d+) kB", text_of("/proc/self/status") or "", re.MULTILINE)
+    if used is None or own is None or used.ru_maxrss <= int(own.group(1)):
         return None
     return float(used.ru_maxrss) / (GIB >> 10)  # of KiB
 

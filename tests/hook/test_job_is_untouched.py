@@ -86,7 +86,9 @@ def test_what_it_used_is_counted(place: Place) -> None:
 def test_memory_is_the_most_that_it_held(place: Place) -> None:
     """Also of a job that gave it back before anybody looked, or whose child held it."""
     held = "held = bytearray(300 << 20); held[::4096] = b'x' * len(held[::4096]); del held\n"
+    large = b"x" * (500 << 20)  # what starts the hook is larger than the job
     place.run(place.script(held))
+    del large
     place.run(place.script(f"import subprocess; subprocess.run([sys.executable, '-c', {held!r}])"))
     place.run(["true"])
     first, second, small = (e for e in place.events() if e["event_type"] == "finished")
