@@ -46,5 +46,5 @@ def test_every_unit_test_passes(unit_tests: list[dict[str, Any]]) -> None:
 
 def test_the_models_that_decide_have_unit_tests(unit_tests: list[dict[str, Any]]) -> None:
     tested = {r["unique_id"].split(".")[2] for r in unit_tests}
-    for subject in ("int_energy__", "int_carbon__", "int_runs__", "int_kpi__"):
+    for subject in ("int_energy__", "int_carbon__", "int_runs__", "int_kpi__", "int_calibration__"):
         assert any(model.startswith(subject) for model in tested), subject
