@@ -22,7 +22,7 @@ from carbon_hook.meters import Meters
 from carbon_hook.monitor import LAST_WAIT_S
 from carbon_hook.outbox import Outbox
 from carbon_hook.processes import started_at
-from carbon_hook.quiet import quietly, told
+from carbon_hook.quiet import quietly, text_of, told
 from carbon_hook.rapl import EnergyCounter, rapl_zones
 from carbon_hook.settings import HookSettings, told_fields
 from carbon_hook.spool import Spool
@@ -54,6 +54,7 @@ class Agent:
         self._root = environ.get("CARBON_HOOK_ROOT", "").rstrip("/")
         self._environ = environ
         self._clock = Clock()
+        self._boot = text_of("/proc/sys/kernel/random/boot_id") or "unknown"
         self._runs: Dict[str, _Watched] = {}
         self._devices: List[EnergyCounter] = [
             *(quietly(rapl_zones)(self._root) or []),
@@ -72,7 +73,10 @@ class Agent:
     def look(self) -> None:
         """Begin what is new, read what is there, end what has gone."""
         now = self._clock.now()
-        present = {group.run_id: group for group in quietly(self._groups)() or []}
+        groups = quietly(self._groups)()
+        if groups is None:
+            return  # what could not be looked at has not gone
+        present = {group.run_id: group for group in groups}
         for run_id, group in present.items():
             if run_id not in self._runs:
                 self._runs[run_id] = _Watched(group, self._devices, now)
@@ -129,11 +133,20 @@ class Agent:
         names = self._pod_names()
         found = []
         for path, cgroup in _every_group(self._root):
-            known = quietly(self._known)(path, names)
-            if known is not None:
-                run_id, fields = known
-                found.append(Group(run_id, path, cgroup, clean_fields(fields), self._began(cgroup)))
+            group = quietly(self._group)(path, cgroup, names)
+            if group is not None:
+                found.append(group)
         return found
+
+    def _group(
+        self, path: str, cgroup: Cgroup, names: Dict[str, Tuple[str, str]]
+    ) -> Optional[Group]:
+        """A group that is a run; raises OSError where it goes at this moment."""
+        known = self._known(path, names)
+        if known is None:
+            return None
+        run_id, fields = known
+        return Group(run_id, path, cgroup, clean_fields(fields), self._began(cgroup))
 
     def _began(self, cgroup: Cgroup) -> float:
         """When its oldest process started; a folder of the kernel's may be younger than it is."""
@@ -172,14 +185,9 @@ class Agent:
         wanted = self._environ.get("CARBON_HOOK_GROUPS")
         unit = re.search(wanted, path) if wanted else TRANSIENT.search(path)
         if unit:
-            boot = self._boot()
             name = unit[1] if unit.groups() else os.path.basename(path)
-            return f"group:{boot}:{path}", {"job_name": name, "tags": {"cgroup": path}}
+            return f"group:{self._boot}:{path}", {"job_name": name, "tags": {"cgroup": path}}
         return None
-
-    def _boot(self) -> str:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
 
     def _is_wanted(self, namespace: str) -> bool:
         chosen = self._environ.get("CARBON_HOOK_NAMESPACES", "")
@@ -218,12 +226,17 @@ class _Watched:
 
 
 def _every_group(root: str) -> Iterator[Tuple[str, Cgroup]]:
-    """(path, group) of all that the node has."""
+    """(path, group) of all that the node has. Raises OSError where some cannot be listed now."""
     mounts = mounts_of(root, 1 if root else 0)
     is_v1 = "cpuacct" in mounts
     top = mounts["cpuacct" if is_v1 else ""].folder
     memory = mounts["memory"].folder if is_v1 and "memory" in mounts else None
-    for folder, _, _ in os.walk(top):
+
+    def failed(error: OSError) -> None:
+        if error.filename == top or not isinstance(error, (FileNotFoundError, PermissionError)):
+            raise error
+
+    for folder, _, _ in os.walk(top, onerror=failed):
         path = folder[len(top) :]
         if path and is_v1:
             yield path, Cgroup(folder, memory + path if memory else None, 1)

@@ -17,8 +17,9 @@ OF_A_JOB = re.compile(
     r"kubepods|/pod[0-9a-f]|slurm|docker|libpod|containerd|crio|/lxc|machine\.slice|nomad|garden"
     r"|/ecs/|pbs|/lsf|condor|run-[0-9a-zr-]+\.scope"
 )
-# What the initial process namespace is called on every Linux (PROC_PID_INIT_INO).
+# What the initial namespaces are called on every Linux (PROC_PID_INIT_INO, PROC_CGROUP_INIT_INO).
 FIRST_PID_NAMESPACE = 0xEFFFFFFC
+FIRST_CGROUP_NAMESPACE = 0xEFFFFFFB
 # Above it a limit of version 1 means that there is none.
 NO_LIMIT = 1 << 60
 GIB = 1 << 30
@@ -70,21 +71,18 @@ class Cgroup:
         """The group of a process where that is the job's alone; else None."""
         paths = group_paths(text_of(f"{root}/proc/{pid}/cgroup") or "")
         is_inside = _is_in_a_container(pid, root)
-        if not any(OF_A_JOB.search(path) for path in paths.values()) and not is_inside:
-            return None
         mounts = mounts_of(root)
-        if "cpuacct" in mounts and "cpuacct" in paths:
-            return cls(
-                _folder(mounts["cpuacct"], paths["cpuacct"]),
-                _folder(mounts["memory"], paths["memory"])
-                if "memory" in mounts and "memory" in paths
-                else None,
-                1,
-            )
-        if "" in mounts and "" in paths:
-            folder = _folder(mounts[""], paths[""])
-            return cls(folder, folder, 2)
-        return None
+        # Of each controller by itself: with version 1 a scheduler may use some of them only.
+        folders = {
+            name: _folder(mounts[name], paths[name])
+            for name in ("cpuacct", "memory", "")
+            if name in mounts and name in paths and _is_of_a_job(paths[name], is_inside)
+        }
+        is_v1 = "cpuacct" in mounts and "cpuacct" in paths
+        cpu = folders.get("cpuacct" if is_v1 else "")
+        if cpu is None:
+            return None
+        return cls(cpu, folders.get("memory"), 1) if is_v1 else cls(cpu, cpu, 2)
 
     @property
     def folder(self) -> str:
@@ -159,9 +157,20 @@ def _upwards(folder: Optional[str]) -> Iterator[str]:
         folder = os.path.dirname(folder)
 
 
+def _is_of_a_job(path: str, is_inside: bool) -> bool:
+    """A scheduler's group for a job, or all that a container sees; not a daemon's own group, in
+    which all jobs are that it did not move elsewhere."""
+    if path.endswith(".service"):
+        return False
+    return OF_A_JOB.search(path) is not None or (is_inside and path == "/")
+
+
 def _is_in_a_container(pid: int, root: str) -> bool:
+    """With processes and groups of its own. One with processes alone may still be in the group of a
+    login session."""
+    namespaces = (("pid", FIRST_PID_NAMESPACE), ("cgroup", FIRST_CGROUP_NAMESPACE))
     try:
-        return not root and os.stat(f"/proc/{pid}/ns/pid").st_ino != FIRST_PID_NAMESPACE
+        return all(os.stat(f"{root}/proc/{pid}/ns/{name}").st_ino != n for name, n in namespaces)
     except OSError:
         return False
 

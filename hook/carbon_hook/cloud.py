@@ -1,19 +1,25 @@
 """Where the run is: the metadata services of AWS, Google Cloud and Azure, asked in 200 ms and then
-remembered on disk until the machine starts again."""
+remembered on disk until the machine starts again. That nobody answered is remembered for minutes,
+and not at all where the firmware names a cloud."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from typing import Any, Callable, Dict, List
+import time
+from typing import Any, Callable, Dict, List, Optional
 
 from carbon_hook.events import Fields, clean_fields
 from carbon_hook.quiet import quietly, text_of
 from carbon_hook.settings import HookSettings
+from carbon_hook.spool import is_ours
 
 ANSWER_S = 0.2
 LONGEST_S = 0.7
+NOBODY_HOLDS_S = 600.0
+# All that a place may say of a run.
+PLACE = ("provider", "region", "zone", "instance_type", "resource_id", "tags")
 AWS_URL, GCP_URL, AZURE_URL = (
     "http://169.254.169.254",
     "http://metadata.google.internal",
@@ -96,14 +102,29 @@ def cloud_fields(settings: HookSettings) -> Fields:
         return {}
     boot = text_of("/proc/sys/kernel/random/boot_id") or "unknown"
     for folder in settings.spools:
-        remembered = quietly(json.loads)(text_of(f"{folder}/cloud.json") or "null")
-        if isinstance(remembered, dict) and remembered.get("boot") == boot:
-            return clean_fields(remembered.get("fields") or {})
-    found = asked(candidates())
-    for folder in settings.spools:
-        if quietly(_remember)(folder, {"boot": boot, "fields": found}):
-            break
+        remembered = quietly(_remembered)(folder, boot)
+        if remembered is not None:
+            return remembered
+    services = candidates()
+    found = asked(services)
+    if found or len(services) > 1:
+        for folder in settings.spools:
+            what = {"boot": boot, "asked_at": time.time(), "fields": found}
+            if quietly(_remember)(folder, what):
+                break
     return found
+
+
+def _remembered(folder: str, boot: str) -> Optional[Fields]:
+    """What an earlier run of this user was told since the machine started."""
+    if not is_ours(folder):
+        return None
+    what = json.loads(text_of(f"{folder}/cloud.json") or "{}")
+    if what.get("boot") != boot:
+        return None
+    fields = clean_fields({name: what["fields"].get(name) for name in PLACE})
+    is_new = 0 <= time.time() - what["asked_at"] < NOBODY_HOLDS_S
+    return fields if fields or is_new else None
 
 
 def asked(services: List[Callable[[], Fields]]) -> Fields:
@@ -127,7 +148,7 @@ def _take(service: Callable[[], Fields], answers: List[Fields]) -> None:
 
 def _remember(folder: str, what: Dict[str, Any]) -> bool:
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    if os.stat(folder).st_uid != os.getuid():
+    if not is_ours(folder):
         return False
     path = f"{folder}/cloud.{os.getpid()}.new"
     with open(path, "w", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple
 
 from carbon_hook.cgroup import GIB
 from carbon_hook.channel import VARIABLE, Channel, say
-from carbon_hook.identity import job_name_of, rank_of
+from carbon_hook.identity import ALONE, job_name_of, rank_of
 from carbon_hook.monitor import LAST_WAIT_S, Job, Monitor
 from carbon_hook.quiet import quietly, text_of, told
 from carbon_hook.settings import HookSettings
@@ -37,6 +37,9 @@ OWN_SIGNALS += ("SIGXFSZ", "SIGSYS")
 # What Python ignores by itself, and a command would not.
 IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 FROM_THE_KERNEL = 1  # siginfo: a positive code
+# What the kernel tells one process alone: the leader of a session whose terminal has gone, and the
+# one that was given an alarm before it became this command.
+FROM_THE_KERNEL_TO_ONE = (signal.SIGHUP, signal.SIGALRM)
 BOTH_HEARD_S = 0.05
 PR_SET_PDEATHSIG = 1
 
@@ -46,7 +49,8 @@ def run_command(command: List[str], fields: Dict[str, Any]) -> NoReturn:
     settings = HookSettings(os.environ)
     has_signals = hasattr(signal, "sigtimedwait") and sys.platform.startswith("linux")
     channel = quietly(Channel)() if has_signals and settings.is_on else None
-    if channel is None or (quietly(rank_of)(os.environ) or (None, 0, 0))[2]:
+    rank = quietly(rank_of)(os.environ) or ALONE
+    if channel is None or rank.on_host:
         _become(command)
     heard = _signals()
     environ = {**os.environ, VARIABLE: channel.name}
@@ -68,7 +72,7 @@ def run_command(command: List[str], fields: Dict[str, Any]) -> NoReturn:
     if not os.environ.get("CARBON_HOOK_DEBUG"):
         quietly(_let_go)()
     told_fields = {"default_job_name": job_name_of(command), **fields}
-    job = Job(child, started_at, told_fields, os.getcwd(), used_before_s=0.0, is_ours=True)
+    job = Job(child, started_at, told_fields, os.getcwd(), 0.0, is_ours=True, rank=rank)
     watch = threading.Thread(target=lambda: Monitor(job, channel, settings).run(), daemon=True)
     quietly(watch.start)()
     status, used = _wait(child, heard, listener)
@@ -152,13 +156,17 @@ def _wait(child: int, heard: Set[int], listener: Optional[_Listener]) -> Tuple[i
                     if listener is not None:
                         listener.stop()
                     return ended
-            elif info is not None and info.si_code < FROM_THE_KERNEL:
+            elif info is not None and _is_for_the_job(info):
                 if listener is None or not listener.heard(number):
                     os.kill(child, number)
         except ProcessLookupError:
             continue
         except InterruptedError:
             continue
+
+
+def _is_for_the_job(info: Any) -> bool:
+    return info.si_code < FROM_THE_KERNEL or info.si_signo in FROM_THE_KERNEL_TO_ONE
 
 
 def _reap(child: int) -> Optional[Tuple[int, Any]]:

@@ -327,32 +327,71 @@ class Rank(NamedTuple):
     """The part of a distributed run that a process is."""
 
     launch: Optional[str]
-    """The same in every process of the run, and in no other run; None where nothing says so."""
+    """The same on every host of the run, and in no other run; None where nothing says so."""
     number: int
     on_host: int
+    hosts: Optional[int]
+
+
+ALONE = Rank(None, 0, 0, None)
 
 
 def rank_of(environ: Environ) -> Rank:
     """From torchrun, srun or mpirun; a process alone is rank 0 of its own."""
     number = _first(environ, "RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
     on_host = _first(environ, "LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
-    step = environ.get("SLURM_STEP_ID")
-    launch = None
-    if step and environ.get("SLURM_JOB_ID"):
+    if environ.get("SLURM_STEP_ID"):
         number = number or environ.get("SLURM_PROCID")
         on_host = on_host or environ.get("SLURM_LOCALID")
-        names = ("SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
-        launch = "-".join(["slurm", *(environ.get(name) or "0" for name in names)])
-    elif number and environ.get("WORLD_SIZE") == environ.get("LOCAL_WORLD_SIZE", ""):
-        launch = _launcher()
     try:
-        return Rank(launch, int(number or 0), int(on_host or 0))
+        return Rank(_launch(environ), int(number or 0), int(on_host or 0), _hosts(environ))
     except ValueError:
-        return Rank(None, 0, 0)
+        return ALONE
+
+
+def _launch(environ: Environ) -> Optional[str]:
+    """What names the launch, closest to the process first: a step of Slurm may hold several of
+    torchrun's, or only the hosts that Open MPI added to the first."""
+    torchrun = environ.get("TORCHELASTIC_RUN_ID") if environ.get("RANK") else None
+    if torchrun and _hosts(environ) == 1:
+        return _launcher()
+    mpirun = _first(environ, "OMPI_MCA_orte_hnp_uri", "PMIX_NAMESPACE")
+    if mpirun and environ.get("OMPI_COMM_WORLD_RANK") and _hosts(environ) != 1:
+        return _digest("mpirun", mpirun)
+    tasks = _first(environ, "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS")
+    if environ.get("SLURM_JOB_ID") and environ.get("SLURM_STEP_ID") and tasks != "1":
+        names = ("SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT")
+        return "-".join(["slurm", *(environ.get(name) or "0" for name in names)])
+    # "none" is torchrun's word for a launch without a name; a training job of SageMaker has one.
+    name = torchrun if torchrun != "none" else environ.get("TRAINING_JOB_ARN")
+    where = [environ.get(name) or "" for name in ("MASTER_ADDR", "MASTER_PORT")]
+    return _digest("torchrun", name, *where) if name else None
+
+
+def _hosts(environ: Environ) -> Optional[int]:
+    """Of the launch."""
+    told = _first(environ, "GROUP_WORLD_SIZE", "OMPI_MCA_orte_num_nodes")
+    if told:
+        return int(told)
+    world = int(_first(environ, "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE") or 0)
+    local = int(_first(environ, "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE") or 0)
+    if world and local:
+        return world // local if world % local == 0 else None
+    if environ.get("SLURM_STEP_ID"):
+        told = _first(environ, "SLURM_STEP_NUM_NODES", "SLURM_JOB_NUM_NODES")
+    return int(told) if told else None
+
+
+def _digest(launcher: str, *words: str) -> str:
+    """Short, and without the addresses."""
+    import hashlib
+
+    return f"{launcher}-{hashlib.sha256(' '.join(words).encode()).hexdigest()[:32]}"
 
 
 def _launcher() -> str:
-    """The process that started all ranks of one host, told from any other there ever was."""
+    """The process that started all ranks of one host, told from any other there ever was: also
+    those that it starts anew because one has failed."""
     boot = text_of("/proc/sys/kernel/random/boot_id") or "unknown"
     parent = os.getppid()
     stat = text_of(f"/proc/{parent}/stat") or ""

@@ -28,7 +28,7 @@ from carbon_hook.events import (
     rfc3339,
 )
 from carbon_hook.gpus import NAMES_OF_VISIBLE, gpus_of_run
-from carbon_hook.identity import Rank, commit_of, identified, rank_of
+from carbon_hook.identity import ALONE, Rank, commit_of, identified
 from carbon_hook.meters import Meters
 from carbon_hook.outbox import Outbox
 from carbon_hook.processes import cpu_model, started_ticks
@@ -58,6 +58,7 @@ class Job(NamedTuple):
     """CPU time that the process had used when the run began."""
     is_ours: bool = False
     """Our own child: whoever waits for it says when it has ended."""
+    rank: Rank = ALONE
 
 
 class Monitor:
@@ -68,7 +69,10 @@ class Monitor:
         self._channel = channel
         self._settings = settings
         self._clock = Clock(job.started_at)
-        self._rank = rank_of(os.environ)
+        told_here = quietly(told_fields)(os.environ) or {}
+        self._rank = Rank(*job.rank)
+        if not (self._rank.launch or job.fields.get("run_id") or told_here.get("run_id")):
+            self._rank = ALONE  # nothing says which run of the other hosts this one is a part of
         self._started_ticks = started_ticks(job.pid)
         self._fields: Fields = {}
         self._told: Fields = {}
@@ -231,7 +235,7 @@ def run_fields(job: Job, meters: Meters, rank: Rank, cloud: Fields) -> Fields:
         "attempt": 1,
         "git_commit": quietly(commit_of)(job.folder),
         "host_id": _host_name(),
-        "instance_count": _hosts(environ) if rank.launch else None,
+        "instance_count": rank.hosts,
         "tags": {"hook": "carbon-hook", "cpu_model": quietly(cpu_model)()},
     }
     given = dict(job.fields)
@@ -255,14 +259,6 @@ def _host_name() -> Optional[str]:
     except OSError:
         is_container = False
     return None if is_container else socket.gethostname()
-
-
-def _hosts(environ: Any) -> Optional[int]:
-    for name in ("SLURM_STEP_NUM_NODES", "SLURM_JOB_NUM_NODES"):
-        if environ.get(name, "").isdigit():
-            return int(environ[name])
-    world, local = environ.get("WORLD_SIZE", ""), environ.get("LOCAL_WORLD_SIZE", "")
-    return int(world) // int(local) if world.isdigit() and local.isdigit() and int(local) else None
 
 
 def monitor_main() -> None:

@@ -9,6 +9,14 @@ from carbon_hook.events import CHOICES, INTEGERS, NUMBERS, TEXTS, Fields, clean_
 
 PREFIX = "CARBON_HOOK_"
 HEARTBEAT_S = 60.0
+# Settings that are paths.
+PATHS = (
+    "CARBON_HOOK_INBOX",
+    "CARBON_HOOK_SPOOL",
+    "CARBON_HOOK_TOKEN_FILE",
+    "XDG_CACHE_HOME",
+    "TMPDIR",
+)
 
 
 class HookSettings:
@@ -53,6 +61,12 @@ def spool_folders(environ: Mapping[str, str]) -> List[str]:
         os.path.join(cache, "carbon-hook"),
         os.path.join(temporary, f"carbon-hook-{os.getuid()}"),
     ]
+
+
+def with_whole_paths(environ: Mapping[str, str]) -> Dict[str, str]:
+    """The same settings for a process that works in another folder."""
+    given = {name: environ[name].strip() for name in PATHS if name in environ}
+    return {**environ, **{name: os.path.abspath(path) for name, path in given.items() if path}}
 
 
 def told_fields(environ: Mapping[str, str]) -> Fields:

@@ -32,7 +32,7 @@ class Spool:
         for folder in [self._writable] if self._writable else self._folders:
             try:
                 os.makedirs(folder, mode=0o700, exist_ok=True)
-                if not _is_ours(folder) or len(os.listdir(folder)) >= MOST_FILES:
+                if not is_ours(folder) or len(os.listdir(folder)) >= MOST_FILES:
                     continue
                 path = os.path.join(folder, name)
                 _write(path + ".new", line)
@@ -49,7 +49,7 @@ class Spool:
         found = []
         for folder in self._folders:
             try:
-                if _is_ours(folder):
+                if is_ours(folder):
                     names = {name for name in os.listdir(folder) if name.endswith(SUFFIX)}
                     found += [os.path.join(folder, name) for name in sorted(names - self._own)]
             except OSError:
@@ -65,17 +65,25 @@ class Spool:
             except OSError:
                 continue
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield True
-            except BlockingIOError:
-                yield False
+                yield _is_taken(lock)
             finally:
                 os.close(lock)
             return
         yield False
 
 
-def _is_ours(folder: str) -> bool:
+def _is_taken(lock: int) -> bool:
+    """By this process; also where the disk knows no locks, for an event may arrive twice."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        told("the disk of the spool has no locks", error)
+    return True
+
+
+def is_ours(folder: str) -> bool:
     """A folder, no link, and nobody else's: others may write to /tmp too."""
     info = os.lstat(folder)
     return stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid()

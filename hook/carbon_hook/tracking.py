@@ -12,9 +12,9 @@ from functools import wraps
 from typing import Any, Callable, Dict, List, TypeVar, cast, overload
 
 from carbon_hook.channel import VARIABLE, Channel, ask, say
-from carbon_hook.identity import job_name_of, rank_of
+from carbon_hook.identity import Rank, job_name_of, rank_of
 from carbon_hook.quiet import quietly, told
-from carbon_hook.settings import HookSettings
+from carbon_hook.settings import HookSettings, with_whole_paths
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +28,7 @@ _SHELL, _DETACHED = "/bin/sh", '"$@" &'
 
 _metrics: Dict[str, float] = {}
 _sent_at = 0.0
+_tracks = 0
 _is_flushed_at_exit = False
 
 
@@ -92,7 +93,8 @@ class Track:
         settings = HookSettings(os.environ)
         if not settings.is_on or not sys.platform.startswith("linux"):
             return
-        if rank_of(os.environ).on_host:
+        rank = rank_of(os.environ)
+        if rank.on_host:
             return  # the first process of the host reports for all
         channel = Channel()
         job = {
@@ -101,6 +103,7 @@ class Track:
             "fields": {"default_job_name": job_name_of(_command()), **plain(self._fields)},
             "folder": os.getcwd(),
             "used_before_s": sum(os.times()[:4]),
+            "rank": _of_this_track(rank),
         }
         if say(channel.name, {"job": job}) and _start_monitor(channel):
             self._name, self._is_own = channel.name, True
@@ -167,15 +170,29 @@ def _flush() -> None:
         _metrics.clear()
 
 
+def _of_this_track(rank: Rank) -> Rank:
+    """A process may track several runs, one after the other: those of all hosts that are the
+    second are one run, and not the first one's."""
+    global _tracks
+    _tracks += 1
+    is_first = rank.launch is None or _tracks == 1
+    return rank if is_first else rank._replace(launch=f"{rank.launch}-{_tracks}")
+
+
 def _start_monitor(channel: Channel) -> bool:
     """The monitor's process, which is nobody's child."""
+    if getattr(sys, "frozen", False) or not sys.executable:
+        told("no Python to run the monitor: put carbon-hook run before the command")
+        return False  # `sys.executable` is the job's own program
     package = __name__.rpartition(".")[0]
     module = f"{package}.monitor" if package else __name__
     here = os.path.abspath(__file__)
     folder = os.path.dirname(os.path.dirname(here) if package else here)
     script = _MONITOR.format(module=module, name="monitor_main")
     handle = channel.socket.fileno()
-    environ = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
+    # The monitor works in another folder; and whatever tracks there is a part of this run.
+    environ = {**with_whole_paths(os.environ), VARIABLE: channel.name}
+    environ.pop("LD_PRELOAD", None)
     command = [sys.executable, "-I", "-S", "-c", script, folder, str(handle)]
     os.set_inheritable(handle, True)
     try:

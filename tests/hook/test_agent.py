@@ -1,5 +1,6 @@
 """`carbon-hook agent` on a node whose control groups are a test's files."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,45 @@ def test_every_pod_job_and_unit_of_a_node_is_a_run(place: Place, node: Path, unt
     assert 0 < reading["share"] < 1
     (job,) = of(place, "slurm-agent:lyra:71:node-1", "finished")
     assert (job["status"], job["tags"]["slurm.job_id"]) == ("out_of_memory", "71")
+
+
+def kinds_of(place: Place) -> list[tuple[str, str]]:
+    return sorted((e["run_id"].partition(":")[0], e["event_type"]) for e in place.events())
+
+
+def test_what_cannot_be_listed_has_not_gone(
+    place: Place, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from carbon_hook import agent as module
+    from carbon_hook.settings import HookSettings
+
+    watching = module.Agent(HookSettings(place.environ), place.environ)
+    watching.look()
+    mounts, scandir, pids_of = node / "proc/1/mountinfo", os.scandir, module.pids_of
+    mounts.rename(mounts.with_name("away"))
+    watching.look()
+    mounts.with_name("away").rename(mounts)
+
+    def exhausted(path: str) -> Any:
+        if str(path).endswith("system.slice"):
+            raise OSError(24, "Too many open files", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", exhausted)
+    watching.look()
+    monkeypatch.undo()
+
+    def going(folder: str) -> set[int]:
+        if folder.endswith(POD):
+            shutil.rmtree(folder)  # while it is looked at
+        return pids_of(folder)
+
+    monkeypatch.setattr(module, "pids_of", going)
+    watching.look()
+    watching.stop()
+    started = [("group", "started"), ("pod", "started"), ("slurm-agent", "started")]
+    ends = [event for event in kinds_of(place) if event[1] != "heartbeat"]
+    assert ends == sorted([*started, ("pod", "finished")])
 
 
 def test_a_new_agent_goes_on_with_the_same_runs(place: Place, node: Path, until: Until) -> None:

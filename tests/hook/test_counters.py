@@ -195,6 +195,57 @@ def test_the_group_of_a_login_session_is_not_the_jobs(tmp_path: Path) -> None:
     assert Cgroup.of_process(7, write(tmp_path, files)) is None
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [
+        "0::/system.slice/slurmd.service",
+        "0::/system.slice/docker.service",
+        # Another controller's group is the job's; what is counted is the host.
+        "9:freezer:/slurm/uid_1/job_2/step_0\n0::/",
+        "9:freezer:/slurm/uid_1/job_2/step_0\n5:cpu,cpuacct:/\n4:memory:/",
+    ],
+)
+def test_the_group_of_a_daemon_is_not_the_jobs(groups: str, tmp_path: Path) -> None:
+    """Schedulers that move their jobs nowhere leave all of them there."""
+    from carbon_hook.cgroup import Cgroup
+
+    files = {**(CGROUP_V1 if "cpuacct" in groups else CGROUP_V2), "proc/7/cgroup": groups}
+    assert Cgroup.of_process(7, write(tmp_path, files)) is None
+
+
+def test_a_controller_that_the_scheduler_does_not_use_is_not_read(tmp_path: Path) -> None:
+    from carbon_hook.cgroup import Cgroup
+
+    groups = f"5:cpu,cpuacct:/{V1}\n4:memory:/user.slice"
+    group = Cgroup.of_process(7, write(tmp_path, {**CGROUP_V1, "proc/7/cgroup": groups}))
+    assert group is not None
+    assert (group.cpu_s(), group.memory_bytes(), group.memory_limit_bytes()) == (2.5, None, None)
+
+
+@pytest.mark.parametrize(
+    ("group", "namespaces", "is_the_jobs"),
+    [
+        ("/", ["pid", "cgroup"], True),
+        # A container that has processes of its own and no groups (apptainer --containall).
+        ("/user.slice/user-1000.slice/session-2.scope", ["pid"], False),
+        ("/user.slice/user-1000.slice/session-2.scope", ["pid", "cgroup"], False),
+        ("/", ["pid"], False),
+    ],
+)
+def test_the_group_of_a_container(
+    group: str, namespaces: list[str], is_the_jobs: bool, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from carbon_hook import cgroup
+
+    files = {f"proc/7/ns/{name}": "" for name in ("pid", "cgroup")}
+    root = write(tmp_path, {**CGROUP_V2, **files, "proc/7/cgroup": f"0::{group}"})
+    for name in {"pid", "cgroup"} - set(namespaces):
+        first = (tmp_path / f"proc/7/ns/{name}").stat().st_ino
+        monkeypatch.setattr(cgroup, f"FIRST_{name.upper()}_NAMESPACE", first, raising=False)
+    found = cgroup.Cgroup.of_process(7, root)
+    assert (found is not None) == is_the_jobs
+
+
 @pytest.fixture(scope="module")
 def nvml(tmp_path_factory: pytest.TempPathFactory) -> str:
     compiler = shutil.which("cc") or shutil.which("gcc")
@@ -392,6 +443,76 @@ def test_clouds_are_asked_once_per_boot_and_only_where_there_is_one(
     assert cloud.cloud_fields(settings) == {}
 
 
+def test_a_cloud_that_did_not_answer_is_asked_again(
+    tmp_path: Path, metadata: str, monkeypatch: Any
+) -> None:
+    from carbon_hook import cloud
+    from carbon_hook.settings import HookSettings
+
+    settings = HookSettings({"CARBON_HOOK_SPOOL": str(tmp_path / "spool")})
+    asked: list[str] = []
+
+    def silent() -> dict[str, Any]:
+        asked.append("once")
+        raise OSError("timed out")
+
+    # The firmware names it: it is there, and the next run asks.
+    monkeypatch.setattr(cloud, "candidates", lambda: [silent])
+    assert cloud.cloud_fields(settings) == {}
+    monkeypatch.setattr(cloud, "candidates", lambda: [lambda: cloud.aws(metadata)])
+    assert cloud.cloud_fields(settings)["region"] == "eu-west-1"
+
+    # The firmware says nothing: that nobody answers holds for minutes.
+    (tmp_path / "spool/cloud.json").unlink()
+    asked.clear()
+    monkeypatch.setattr(cloud, "candidates", lambda: [silent, silent])
+    for _ in range(2):
+        assert cloud.cloud_fields(settings) == {}
+    assert len(asked) == 2
+    monkeypatch.setattr(cloud, "NOBODY_HOLDS_S", 0.0)
+    assert cloud.cloud_fields(settings) == {}
+    assert len(asked) == 4
+
+
+def test_a_place_that_somebody_else_wrote_is_not_believed(
+    tmp_path: Path, metadata: str, monkeypatch: Any
+) -> None:
+    from carbon_hook import cloud
+    from carbon_hook.settings import HookSettings
+
+    settings = HookSettings({"CARBON_HOOK_SPOOL": str(tmp_path / "spool")})
+    monkeypatch.setattr(cloud, "candidates", lambda: [lambda: cloud.aws(metadata)])
+    cloud.cloud_fields(settings)
+    file = tmp_path / "spool/cloud.json"
+    told = json.loads(file.read_text())
+    told["fields"] |= {"region": "nowhere", "run_id": "victim", "team": "other"}
+    file.write_text(json.dumps(told))
+    # Even in one's own folder a place says where the run is, and no more.
+    own = cloud.cloud_fields(settings)
+    assert own["region"] == "nowhere"
+    assert not {"run_id", "team"} & set(own)
+    monkeypatch.setattr(os, "getuid", lambda: file.stat().st_uid + 1)
+    assert cloud.cloud_fields(settings)["region"] == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_ours"), [(OSError(38, "no locks here"), True), (BlockingIOError(), False)]
+)
+def test_a_disk_without_locks_holds_nothing_back(
+    error: OSError, is_ours: bool, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from carbon_hook import spool
+
+    def flock(*_: object) -> None:
+        raise error
+
+    waiting = spool.Spool([str(tmp_path)], "target")
+    waiting.put("a", b"{}")
+    monkeypatch.setattr(spool.fcntl, "flock", flock)
+    with waiting.turn() as turn:
+        assert turn == is_ours
+
+
 ENVIRONMENTS: dict[str, tuple[dict[str, str], dict[str, object]]] = {
     "slurm": (
         {
@@ -449,6 +570,93 @@ def test_whose_run_it_is(system: str) -> None:
     fields = identified({"USER": "ada", **environ}).fields
     assert {**fields, **fields.get("tags", {})}.items() >= wanted.items()
     assert fields["owner"] == "ada"
+
+
+TORCHRUN = {
+    "RANK": "8",
+    "LOCAL_RANK": "0",
+    "WORLD_SIZE": "16",
+    "LOCAL_WORLD_SIZE": "8",
+    "TORCHELASTIC_RUN_ID": "fit-churn-71",
+    "MASTER_ADDR": "node1",
+    "MASTER_PORT": "29500",
+}
+MPIRUN = {
+    "OMPI_COMM_WORLD_RANK": "8",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "0",
+    "OMPI_COMM_WORLD_SIZE": "16",
+    "OMPI_COMM_WORLD_LOCAL_SIZE": "8",
+    "PMIX_NAMESPACE": "prterun-node1-4711@1",
+}
+SRUN = {
+    "SLURM_JOB_ID": "71",
+    "SLURM_STEP_ID": "0",
+    "SLURM_CLUSTER_NAME": "lyra",
+    "SLURM_STEP_NUM_TASKS": "16",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "8",
+    "SLURM_LOCALID": "0",
+}
+# Open MPI's agents are a step of the second host alone.
+MPIRUN_IN_SLURM = {**MPIRUN, **SRUN, "SLURM_STEP_NUM_NODES": "1", "SLURM_PROCID": "0"}
+FIRST = {"RANK": "0", "OMPI_COMM_WORLD_RANK": "0", "SLURM_PROCID": "0"}
+
+
+def first_of(environ: dict[str, str]) -> dict[str, str]:
+    return {name: FIRST.get(name, value) for name, value in environ.items()}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "other"),
+    [
+        (first_of(TORCHRUN), TORCHRUN, {**TORCHRUN, "TORCHELASTIC_RUN_ID": "fit-churn-72"}),
+        (first_of(TORCHRUN), TORCHRUN, {**TORCHRUN, "MASTER_ADDR": "node7"}),
+        (first_of(MPIRUN), MPIRUN, {**MPIRUN, "PMIX_NAMESPACE": "prterun-node1-4712@1"}),
+        (first_of(MPIRUN), MPIRUN_IN_SLURM, {**MPIRUN_IN_SLURM, "PMIX_NAMESPACE": "other"}),
+        (first_of(SRUN), SRUN, {**SRUN, "SLURM_STEP_ID": "1"}),
+        (first_of(SRUN), SRUN, {**SRUN, "SLURM_RESTART_COUNT": "1"}),
+        ({**SRUN, **first_of(TORCHRUN)}, {**SRUN, **TORCHRUN}, {**TORCHRUN}),
+    ],
+)
+def test_the_hosts_of_a_launch_know_each_other(
+    first: dict[str, str], second: dict[str, str], other: dict[str, str]
+) -> None:
+    from carbon_hook.identity import rank_of
+
+    one, two, three = rank_of(first), rank_of(second), rank_of(other)
+    assert one.launch is not None
+    assert one.launch == two.launch
+    assert three.launch not in (one.launch, None)
+    assert (one.number, two.number, one.hosts, two.hosts) == (0, 8, 2, 2)
+
+
+ONE_HOST = {**TORCHRUN, "RANK": "0", "WORLD_SIZE": "8"}
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {**TORCHRUN, "TORCHELASTIC_RUN_ID": "none"},
+        {**MPIRUN, "PMIX_NAMESPACE": ""},
+        {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "fit-master-0"},
+        {**SRUN, "SLURM_STEP_NUM_TASKS": "1"},
+        {"PMI_RANK": "3", "PMI_SIZE": "8"},
+    ],
+)
+def test_a_launch_that_nothing_names_is_not_guessed(environ: dict[str, str]) -> None:
+    from carbon_hook.identity import rank_of
+
+    assert rank_of(environ).launch is None
+
+
+def test_several_launches_of_one_step_and_host_are_several() -> None:
+    from carbon_hook.identity import rank_of
+
+    # Each task of the step starts a torchrun of its own; what torchrun starts anew has its parent.
+    launch = rank_of({**SRUN, **ONE_HOST}).launch
+    assert launch is not None
+    assert str(os.getppid()) in launch.split("-")
+    assert rank_of({**SRUN, **ONE_HOST, "TORCHELASTIC_RESTART_COUNT": "1"}).launch == launch
 
 
 def test_the_commit_that_is_checked_out(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ own. Lightning needs torch, gigabytes of it: a stand-in with its documented inte
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hooked_jobs import HOOK, Event, Place
@@ -140,6 +141,17 @@ def test_transformers(place: Place, frameworks: Path) -> None:
     event = finished(place)
     assert (event["status"], event["model_name"]) == ("succeeded", "bert")
     assert event["metrics"] == {"loss": 0.5}
+
+
+def test_kubeflow_leaves_what_the_image_starts() -> None:
+    from carbon_hook.integrations.kubeflow import tracked
+
+    spec = SimpleNamespace(image="train", command=None, args=["--lr", "1"])
+    assert vars(tracked(spec, team="growth")) == {
+        "image": "train",
+        "command": None,
+        "args": ["--lr", "1"],
+    }
 
 
 def test_kubeflow(place: Place, frameworks: Path) -> None:

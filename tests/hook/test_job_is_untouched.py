@@ -1,11 +1,13 @@
 """A job behaves the same with the hook and without it, whatever becomes of it or of the hook, and
 its event arrives: now, or with the next run."""
 
+import fcntl
 import json
 import os
 import resource
 import signal
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,40 @@ def test_a_signal_is_heard_once(to_whom: str, place: Place, until: Until) -> Non
     job.communicate(timeout=20)
     assert job.returncode == 11
     assert place.event()["tags"]["exit_code"] == "11"
+
+
+def test_a_terminal_that_has_gone_ends_the_leader_of_its_session(
+    place: Place, until: Until
+) -> None:
+    """The kernel tells the leader alone, which without the hook is the job."""
+    ready = place.folder / "ready"
+    command = ["sh", "-c", f"touch {ready}; exec sleep 20"]
+    ends = []
+    for is_hooked in (False, True):
+        ours, its = os.openpty()
+
+        def take_terminal(terminal: int = its) -> None:
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+        job = place.start(command, is_hooked, preexec_fn=take_terminal, pass_fds=(its,))
+        until(ready.exists)
+        ready.unlink()
+        os.close(its)
+        os.close(ours)
+        job.communicate(timeout=10)
+        ends.append(job.returncode)
+    assert ends == [-signal.SIGHUP, -signal.SIGHUP]
+    assert place.event()["status"] == "cancelled"
+
+
+def test_an_alarm_that_was_set_before_the_command(place: Place) -> None:
+    """As `perl -e 'alarm 60; exec @ARGV'` limits the time of a command."""
+
+    def alarm() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 1.5)
+
+    assert place.run(["sleep", "20"], preexec_fn=alarm)[0] == -signal.SIGALRM
+    assert place.event()["tags"]["signal"] == "SIGALRM"
 
 
 def test_killed_for_good_the_last_heartbeat_tells_the_story(place: Place, until: Until) -> None:

@@ -186,6 +186,7 @@ def test_only_the_first_process_of_a_host_reports(place: Place) -> None:
         "SLURM_STEP_ID": "0",
         "SLURM_CLUSTER_NAME": "lyra",
         "SLURM_JOB_NUM_NODES": "2",
+        "SLURM_STEP_NUM_TASKS": "3",
         "SLURM_PROCID": "0",
         "SLURM_LOCALID": "0",
     }
@@ -198,6 +199,100 @@ def test_only_the_first_process_of_a_host_reports(place: Place) -> None:
     assert {e["instance_count"] for e in events} == {2}
     assert events[0]["tags"]["slurm.job_id"] == "71"
     assert (events[0]["region"], events[0]["provider"]) == ("lyra", "on_premise")
+
+
+THREE = "for name in 'abc':\n    with carbon_hook.track(model_name=name): pass"
+
+
+def test_several_runs_of_one_step_are_several(place: Place) -> None:
+    place.environ |= {"SLURM_JOB_ID": "9", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "1"}
+    tracked(place, THREE)
+    place.run(["true"])
+    assert len({e["run_id"] for e in place.events()}) == 4
+    place.environ |= {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "2"}
+    for rank in ("0", "1"):
+        place.environ["SLURM_PROCID"] = rank
+        tracked(place, THREE)
+    told = {(e["run_id"], e["model_name"]) for e in place.events() if "instance_count" in e}
+    assert told == {("slurm-0-9-0-0", "a"), ("slurm-0-9-0-0-2", "b"), ("slurm-0-9-0-0-3", "c")}
+
+
+@pytest.mark.parametrize(
+    ("name", "run_id", "kinds"),
+    [
+        ("fit-71", None, ["heartbeat"]),
+        # Nothing says which run this host is a part of: it is one of its own, with an end.
+        ("none", None, ["started", "finished"]),
+        ("none", "mine", ["heartbeat"]),
+    ],
+)
+def test_the_second_host_of_a_launch(
+    name: str, run_id: str | None, kinds: list[str], place: Place
+) -> None:
+    place.environ |= {
+        "RANK": "8",
+        "LOCAL_RANK": "0",
+        "WORLD_SIZE": "16",
+        "LOCAL_WORLD_SIZE": "8",
+        "TORCHELASTIC_RUN_ID": name,
+    }
+    if run_id:
+        place.environ["CARBON_HOOK_RUN_ID"] = run_id
+    tracked(place, "with carbon_hook.track(): pass")
+    place.run(["true"])
+    events = place.events()
+    assert [e["event_type"] for e in events] == 2 * kinds
+    assert {e.get("instance_count") for e in events} == {None if len(kinds) == 2 else 2}
+    assert run_id is None or {e["run_id"] for e in events} == {run_id}
+
+
+def test_what_torchrun_starts_anew_is_the_same_run(place: Place) -> None:
+    """And the next training of the same host is another; each under a parent of its own."""
+    place.environ |= {"TORCHELASTIC_RUN_ID": "none", "RANK": "0", "LOCAL_RANK": "0"}
+    place.environ |= {"WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "8"}
+    job = place.script("import carbon_hook\nwith carbon_hook.track(): pass")
+    for _ in range(2):
+        place.run(["sh", "-c", '"$@"; "$@"; true', "sh", *job], is_hooked=False)
+    ids = [e["run_id"] for e in place.events() if e["event_type"] == "finished"]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_a_program_that_is_its_own_python_is_not_started_again_and_again(
+    is_frozen: bool, place: Place, until: Until
+) -> None:
+    """`sys.executable` of a frozen program is the program."""
+    starts = place.folder / "starts"
+    program = place.folder / "program"
+    program.write_text(f'#!/bin/sh\necho "channel=$CARBON_HOOK_CHANNEL" > {starts}\n')
+    program.chmod(0o755)
+    frozen = "sys.frozen = True\n" if is_frozen else ""
+    code, out, _ = tracked(
+        place,
+        f"import os\nsys.executable = {str(program)!r}\n{frozen}"
+        "carbon_hook.track().start()\n"
+        "print(os.environ.get('CARBON_HOOK_CHANNEL'), flush=True)\nos._exit(0)",
+    )
+    assert code == 0
+    if is_frozen:
+        assert out == "None\n"
+    else:  # whatever was started there knows of the run, and adds to it
+        assert until(lambda: starts.exists() and starts.read_text()) == f"channel={out}"
+
+
+def test_paths_mean_the_jobs_folder(place: Place, collector: Collector) -> None:
+    (place.folder / "token").write_text("open sesame\n")
+    place.environ |= {
+        "CARBON_HOOK_INBOX": "inbox",
+        "CARBON_HOOK_SPOOL": "spool",
+        "CARBON_HOOK_TOKEN_FILE": "token",
+        "CARBON_HOOK_URL": collector.url,
+    }
+    job = place.script("import carbon_hook\nwith carbon_hook.track(): pass")
+    assert place.run(job, is_hooked=False, cwd=place.folder)[0] == 0
+    assert [e["event_type"] for e in place.events()] == ["started", "finished"]
+    assert set(collector.tokens) == {"Bearer open sesame"}
+    assert list((place.folder / "spool").iterdir())
 
 
 def test_no_thread_and_no_child_in_the_job(place: Place) -> None:
