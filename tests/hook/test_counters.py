@@ -216,8 +216,9 @@ def test_the_group_of_a_daemon_is_not_the_jobs(groups: str, tmp_path: Path) -> N
 def test_a_controller_that_the_scheduler_does_not_use_is_not_read(tmp_path: Path) -> None:
     from carbon_hook.cgroup import Cgroup
 
-    groups = f"5:cpu,cpuacct:/{V1}\n4:memory:/user.slice"
-    group = Cgroup.of_process(7, write(tmp_path, {**CGROUP_V1, "proc/7/cgroup": groups}))
+    host = {"sys/fs/cgroup/memory/memory.usage_in_bytes": 10**12}
+    groups = f"5:cpu,cpuacct:/{V1}\n4:memory:/"
+    group = Cgroup.of_process(7, write(tmp_path, {**CGROUP_V1, **host, "proc/7/cgroup": groups}))
     assert group is not None
     assert (group.cpu_s(), group.memory_bytes(), group.memory_limit_bytes()) == (2.5, None, None)
 
