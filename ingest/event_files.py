@@ -11,7 +11,6 @@ from ingest.found_texts import FoundTexts
 from ingest.run_event_texts import event_texts
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
-BATCH_EVENTS = 50_000
 
 
 def is_event_file(name: str) -> bool:
@@ -22,7 +21,7 @@ def is_event_file(name: str) -> bool:
 def batches(
     file: InputFile, scope: str, found: Sequence[FoundTexts], may_be_empty: bool = False
 ) -> Iterator[Batch]:
-    """The events of a file, in batches of 50,000; a bad file is one rejected row.
+    """The events of a file, in batches; a bad file is one rejected row.
 
     A text goes to the first of the others that `takes` it, else to the first of all. The others
     have a batch only if something was for them; that a file breaks off is a rejected row of the
@@ -36,7 +35,7 @@ def batches(
             is_empty = False
             part = next((other for other in others if other.takes(text)), first)
             part.add(row, text)
-            if part.events >= BATCH_EVENTS:
+            if part.is_full:
                 yield Batch(part.dataset, scope, *part.take())
         if is_empty and not may_be_empty:
             raise FileRejected(

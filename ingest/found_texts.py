@@ -11,6 +11,9 @@ from ingest.contracts import REJECTED_SCHEMA, Dataset, split
 from ingest.run_event_checks import EventRefused
 
 _Rejected = tuple[int, str | None, str, str, str]
+# What a batch holds at most; a text takes several times its length while it is taken apart.
+BATCH_EVENTS = 50_000
+BATCH_CHARACTERS = 32 << 20
 
 
 @dataclass
@@ -21,6 +24,7 @@ class FoundTexts(ABC):
     source_file: str
     columns: dict[str, list[Any]] = field(init=False)
     rejected: list[_Rejected] = field(init=False)
+    characters: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._forget()
@@ -28,14 +32,21 @@ class FoundTexts(ABC):
     def _forget(self) -> None:
         self.columns = {name: [] for name in self.dataset.schema.names()}
         self.rejected = []
+        self.characters = 0
 
     @property
     def events(self) -> int:
         """How many texts wait for the next batch."""
         return len(self.columns["source_row"]) + len(self.rejected)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether what waits should be a batch."""
+        return self.events >= BATCH_EVENTS or self.characters >= BATCH_CHARACTERS
+
     def add(self, row: int, text: str | bytes) -> None:
         """Take the text of one event in, as columns or as a rejected row."""
+        self.characters += len(text)
         if isinstance(text, bytes):
             raw = text.decode(errors="backslashreplace")
             self.refuse(row, None, "not_utf8", "the line is not UTF-8; write events as UTF-8", raw)

@@ -23,6 +23,8 @@ from ingest.collector.tokens import Sender, Tokens
 from ingest.collector.writer import Full, NotDurable, Writer
 
 BODY_TIMEOUT_S = 20.0
+# Requests that are worked on at the same time; each may hold a body.
+MOST_REQUESTS = 512
 # Wrong tokens from one address: more are not even looked at for a while.
 FAILURES_PER_S, FAILURES_AT_ONCE = 1.0, 30.0
 BURST_S = 30.0
@@ -63,6 +65,7 @@ class _Routes:
         self.writer = writer
         self.clock = clock
         self.metrics = Metrics()
+        self.working = 0
         self.clock_tolerance = timedelta(seconds=settings.max_clock_ahead_s)
         self.rate = Limit(settings.events_per_s, settings.events_per_s * BURST_S)
         self.failures = Limit(FAILURES_PER_S, FAILURES_AT_ONCE)
@@ -76,7 +79,10 @@ class _Routes:
 
     async def _received(self, request: Request, of: Format) -> Response:
         started = time.perf_counter()
+        self.working += 1
         try:
+            if self.working > MOST_REQUESTS:
+                raise _later(503, "too many requests at the same time; send it again", 1.0)
             response = await self._kept(request, of)
         except Refused as refused:
             response = JSONResponse(
@@ -86,6 +92,8 @@ class _Routes:
             )
         except ClientDisconnect:
             response = Response(status_code=400)
+        finally:
+            self.working -= 1
         self.metrics.requests.labels(str(response.status_code)).inc()
         self.metrics.seconds.observe(time.perf_counter() - started)
         return response

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import ipaddress
+import resource
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ingest.collector.application import application
 from ingest.collector.settings import CollectorSettings
@@ -20,8 +22,11 @@ from ingest.collector.tokens import Tokens
 from ingest.collector.writer import Writer
 from ingest.errors import ConfigError
 
-# Requests that are worked on at the same time; each may hold a body.
-MOST_REQUESTS = 512
+# Clients that are connected at the same time, most of them between two requests.
+MOST_CONNECTIONS = 4096
+# For files, the listening socket and what Python opens.
+OTHER_DESCRIPTORS = 128
+HEAD_TIMEOUT_S = 5.0
 WAITING_BYTES = 64 * 2**20
 GRACE_S = 15
 TOKENS_LOOKED_AT_S = 1.0
@@ -76,13 +81,14 @@ async def _serve(
     )
     config = uvicorn.Config(
         application(settings, tokens, writer, version),
+        http=_Connection,
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=MOST_REQUESTS,
+        limit_concurrency=_connections(),
         timeout_keep_alive=60,
         timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=settings.tls_certificate,
@@ -119,6 +125,47 @@ async def _serve(
         await writer.stop()
     if writer.is_broken:
         raise OSError(f"the collector ended: {writer.problem}")
+
+
+def _connections() -> int:
+    """How many connections this process may have; it takes what the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OTHER_DESCRIPTORS
+    descriptors = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, most))
+    return descriptors - OTHER_DESCRIPTORS
+
+
+class _Connection(HttpToolsProtocol):
+    """Ends when it does not send the head of a request in time: uvicorn's own patience begins
+    after the first answer and ends with the next byte."""
+
+    patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_there()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_is_there()
+        self.patience = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _head_is_there(self) -> None:
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
 
 
 class _Server(uvicorn.Server):

@@ -19,7 +19,6 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from ingest.contracts import Batch, Complete, Failure, Told
 from ingest.errors import SourceConfigError, SourceUnavailable
-from ingest.event_files import BATCH_EVENTS
 from ingest.found_texts import FoundTexts
 from ingest.lineage_rows import LINEAGE, FoundLineage
 from ingest.run_event_rows import Found
@@ -148,7 +147,7 @@ def _delivery(topic: "_Topic", span: _Span, found: FoundTexts, instance: str) ->
                 found.refuse(offset, None, "missing_value", "the message is empty", "")
             else:
                 found.add(offset, _text(value))
-            if found.events >= BATCH_EVENTS:
+            if found.is_full:
                 yield Batch(dataset, scope, *found.take())
         end = span.end
     except SourceUnavailable as error:

@@ -1,15 +1,16 @@
 """Google Vertex AI: custom jobs, trials of tuning jobs and batch predictions, from its API.
 
-A night lists what was created since the newest job that landed, and asks again for each job that
-had not ended by then. What ended lands once; what runs is one delivery per project, location and
-kind, made anew each night. What is known to run, and up to when was listed, are marks of the
-delivery of what ended, so that both are noted at once.
+A night lists what was created since the newest job that was listed, or since an hour before the
+last night if that is earlier, and asks again for each job that had not ended by then. What ended
+lands; what runs is one delivery per project, location and kind, made anew each night. What is known
+to run, and up to when was listed, are marks of the delivery of what ended, so that both are noted
+at once.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from ingest.http import ApiClient, ApiSourceSettings, ApiUrl
 from ingest.managed_jobs import ManagedJob, batch_of, dataset_for
 from ingest.sources import SourceContext, SourceSettings
 from ingest.vertex_answers import (
+    ENDED,
     BatchPredictionJob,
     CustomJob,
     TuningJob,
@@ -37,6 +39,8 @@ JOBS = dataset_for(NAME)
 DATASETS = (JOBS,)
 URL = "https://{location}-aiplatform.googleapis.com"
 MOST_PAGES = 10_000  # no list has so many
+# What is younger may not be in the lists yet.
+SETTLED = timedelta(hours=1)
 GONE = 404
 REMEDIES = {
     401: "; the credentials are not accepted; renew them (gcloud auth application-default login)",
@@ -105,8 +109,8 @@ def read(settings: SourceSettings, context: SourceContext) -> Iterator[Told]:
     for location in settings.locations:
         url = settings.url or URL.format(location=location)
         token = access_token(settings.credentials_file, urlsplit(url).netloc)
-        bearer = None if token is None else SecretStr(f"Bearer {token}")
-        with ApiClient(url, settings, "Authorization", bearer) as client:
+        secret = None if token is None else SecretStr(token)
+        with ApiClient(url, settings, "Authorization", secret, scheme="Bearer") as client:
             for project in settings.projects:
                 for api in APIS:
                     asker = _Asker(client, settings.since, context, project, location, api)
@@ -141,15 +145,19 @@ class _Asker:
     def deliveries(self) -> Iterator[Told]:
         """What runs, then what ended, with the marks of both."""
         until, ran = self._known()
-        items = self._listed(until) + [self._again(name, made) for name, made in ran.items()]
+        items = self._listed(until)
+        listed = {item.get("name") for item in items if isinstance(item, dict)}
+        items += [self._again(name, made) for name, made in ran.items() if name not in listed]
+        settled = self.context.now.astimezone(UTC) - SETTLED
         running: dict[str, str] = {}
 
         def jobs_of(item: Any, _: int, __: str) -> list[ManagedJob]:
             nonlocal until
             jobs = self.api.read(item, self.project, self.context.now)
             made = item.createTime.astimezone(UTC)
-            until = made if until is None else max(until, made)
-            if jobs and jobs[0].read_at_utc is not None:
+            certain = min(made, settled)
+            until = certain if until is None else max(until, certain)
+            if item.state not in ENDED:
                 running[item.name] = made.isoformat()
             return jobs
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from service import TOKEN, Collector, event, landed, running, write_config
 
 from ingest.collector import bodies
+from ingest.collector.application import MOST_REQUESTS
 from ingest.collector.limits import Limit
 from ingest.collector.tokens import Tokens, hashed
 from ingest.errors import ConfigError
@@ -42,6 +44,43 @@ def kept(collector: Collector) -> list[dict[str, Any]]:
     """The events in the open segment."""
     path = collector.folder / "inbox" / ".collector" / "open.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# ---- Who is heard -----------------------------------------------------------------------------
+
+
+def connected(collector: Collector, head: bytes = b"") -> socket.socket:
+    """A client that says this much and no more."""
+    host, port = collector.url.removeprefix("http://").split(":")
+    client = socket.create_connection((host, int(port)), timeout=20)
+    client.sendall(head)
+    return client
+
+
+def test_silent_clients_are_in_nobody_s_way_and_end(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    with running(tmp_path) as collector, ExitStack() as clients:
+        begun = b"POST /v1/events HTTP/1.1\r\nHost:"
+        silent = [clients.enter_context(connected(collector, said)) for said in [b"", begun] * 300]
+        assert collector.post(event(1)).status_code == 202
+        for client in silent[:2]:
+            assert client.recv(100) == b"", "the collector hung up"
+
+
+def test_more_requests_at_once_than_can_be_held_are_put_off(tmp_path: Path) -> None:
+    write_config(tmp_path)
+    head = (
+        f"POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Length: 9\r\n\r\n"
+    )
+    with running(tmp_path) as collector:
+        with ExitStack() as clients:
+            for _ in range(MOST_REQUESTS):
+                clients.enter_context(connected(collector, head.encode()))
+            refused = collector.post(event(1))
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+            assert collector.get("healthz").status_code == 200
+        assert collector.post(event(1)).status_code == 202
 
 
 # ---- What is kept -----------------------------------------------------------------------------

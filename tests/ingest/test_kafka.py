@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import ValidationError
 
+from ingest import found_texts
 from ingest.landing import Landing
 from ingest.runner import SourceReport, run_source
 from ingest.sources import SourceContext, kafka, registry
@@ -243,7 +244,7 @@ def cluster() -> Iterator[str]:
 def test_batches_are_read_to_the_end(
     cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka, "BATCH_EVENTS", 700)
+    monkeypatch.setattr(found_texts, "BATCH_EVENTS", 700)
     producer = Producer({"bootstrap.servers": cluster, "linger.ms": 50, **QUIET})
     for n in range(3000):
         producer.produce(TOPIC, event(n), partition=n % 2)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import bounds, event_files
+from ingest import bounds, found_texts
 from ingest.contracts import REJECTED_SCHEMA
 from ingest.landing import Landing
 from ingest.run_event import RunEvent, derived_event_id, unwrap
@@ -137,7 +137,7 @@ def test_a_nul_is_a_character_as_any_other(tmp_path: Path) -> None:
 
 
 def test_a_large_file_comes_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(event_files, "BATCH_EVENTS", 10)
+    monkeypatch.setattr(found_texts, "BATCH_EVENTS", 10)
     lines = [json.dumps(EVENT | {"run_id": str(i)}) for i in range(35)]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     batches = list(
@@ -145,6 +145,9 @@ def test_a_large_file_comes_in_batches(monkeypatch: pytest.MonkeyPatch, tmp_path
     )
     assert [b.rows.height for b in batches] == [10, 10, 10, 5]
     assert {b.scope for b in batches} == {"run_events/a.jsonl"}
+    monkeypatch.setattr(found_texts, "BATCH_CHARACTERS", 3 * len(lines[20]))
+    read = run_events.read(run_events.Settings(path=str(tmp_path)), SourceContext("again", NOW))
+    assert max(b.rows.height for b in read) == 4, "short ones; three of the longer lines"
 
 
 def test_the_source_is_registered() -> None:

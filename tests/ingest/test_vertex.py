@@ -94,6 +94,25 @@ def test_a_running_job_is_asked_for_until_it_ends(service: Vertex, tmp_path: Pat
     assert set(landed(tmp_path)) == {"job-1", "2", "job-3"}
 
 
+def test_a_tuning_job_may_wait_for_its_first_trial(service: Vertex, tmp_path: Path) -> None:
+    made = NIGHT - timedelta(hours=2)
+    service.job(20, made, None, [A100], "hyperparameterTuningJobs", state="JOB_STATE_PENDING")
+    assert land(service, tmp_path).rows_landed == 0
+    trials = [{"id": "1", "state": "SUCCEEDED", "startTime": made.isoformat(),
+               "endTime": NIGHT.isoformat()}]  # fmt: skip
+    service.job(20, made, 200, [A100], "hyperparameterTuningJobs", trials=trials)
+    assert land(service, tmp_path, NIGHT + timedelta(days=1)).rows_landed == 1
+
+
+def test_a_job_that_is_listed_late_is_found(service: Vertex, tmp_path: Path) -> None:
+    service.job(1, NIGHT - timedelta(minutes=2), 1)
+    land(service, tmp_path)
+    service.job(2, NIGHT - timedelta(minutes=3), 1)  # older, and in no list until now
+    assert land(service, tmp_path, NIGHT + timedelta(days=1)).rows_landed == 2
+    assert set(landed(tmp_path)) == {"job-1", "job-2"}
+    assert land(service, tmp_path, NIGHT + timedelta(days=2)).deliveries == []
+
+
 def test_a_location_that_is_refused_leaves_the_others(service: Vertex, tmp_path: Path) -> None:
     service.job(1, DAY, 60)
     service.faults.append(lambda path: 403 if "us-central1" in path else None)
