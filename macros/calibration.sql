@@ -5,7 +5,7 @@
 
 {# The key of an attempt's component at a level; null where a part of it is unknown. #}
 {% macro calibration_key(level) -%}
-    {%- if level == "hardware_workload" -%} hardware || '; ' || workload_kind
+    {%- if level == "hardware_workload" -%} hardware || ', ' || workload_kind
     {%- elif level == "hardware" -%} hardware
     {%- elif level == "hardware_family" -%} hardware_family
     {%- else -%} component

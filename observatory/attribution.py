@@ -18,7 +18,7 @@ import duckdb
 from observatory import snapshot, told
 from observatory.knowledge import State, Step
 
-# In the order in which they are told. No model calibrates yet, so there is no such step.
+# In the order in which they are told. Calibrations know nothing of their own: no such step.
 CAUSES = (
     "code",
     "settings",

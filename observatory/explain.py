@@ -226,6 +226,7 @@ def _energy_steps(run: Row, inputs: Sequence[Row]) -> Iterator[Step]:
             _sentence(
                 row["energy_method"],
                 row["meter"] and f"{_teller(row)} {row['meter']}",
+                row.get("calibration_id") and f"calibration {row['calibration_id']}",
                 None if metered else model,
             ),
         )

@@ -36,6 +36,8 @@ with
             components.hardware_origin,
             rungs.rungs_considered,
             components.missing_reason,
+            components.calibration_id,
+            components.uncalibrated_energy_kwh,
 
             -- What no model describes (a meter of the whole node) is not shared out.
             modelled.host_basis,

@@ -2,6 +2,7 @@
 with
     runs as (select * from {{ ref("int_runs__runs") }}),
     intervals as (select * from {{ ref("int_uncertainty__runs") }}),
+    calibrations as (select * from {{ ref("int_energy__run_calibrations") }}),
 
     final as (
         select
@@ -41,7 +42,7 @@ with
             facility_energy_kwh_p95,
             energy_method,
             measured_energy_ratio,
-            cast(null as string) as calibration_id,
+            calibrations.calibration_id,
             pue_ratio,
 
             emissions_location_g_co2e,
@@ -110,6 +111,7 @@ with
             received_at_utc
         from runs
         inner join intervals using (run_id)
+        left join calibrations using (run_id)
     )
 
 select *

@@ -79,12 +79,13 @@ FLEETS = (
         "nave", "NVIDIA H100 PCIe 80GB", 8, gpu_curve(53.2, 350), "accelerator", 1.15, -12, 0, 0.04
     ),
     Machine("cell", "NVIDIA L4", 1, gpu_curve(13.1, 72), "accelerator", 0.7, 0, 0, 0.04),
-    Machine("loft", "AMD EPYC 7763", 32, EPYC_3, "cpu", 0.6, 0.15, 0.5, 0.06),
+    Machine("loft", "AMD EPYC 7763", 32, EPYC_3, "cpu", 0.6, 0.1, 0.3, 0.06),
     Machine("shed", "AMD EPYC 7742", 64, EPYC_2, "cpu", 0.8, 0.3, 0, 0.06),
 )
 FEW = Machine("attic", "NVIDIA L40S", 2, gpu_curve(25.5, 350), "accelerator", 0.7)
 LONE = Machine("crypt", "NVIDIA A10", 2, gpu_curve(10.3, 150), "accelerator", 0.7)
 EXACT = Machine("vault", "NVIDIA P4", 2, gpu_curve(7, 75), "accelerator")
+METHODS = {"accelerator": "nvml_energy", "cpu": "rapl", "all": "ipmi"}
 OUTLYING = 1.8
 BAD_METER = 0.3
 
@@ -120,8 +121,8 @@ def run(
             {
                 "component": machine.component,
                 "device_id": f"device-{device}",
-                "method": "nvml_energy" if kind == "accelerator" else "rapl",
-                "boundary": "component",
+                "method": METHODS[machine.component],
+                "boundary": "node" if machine.component == "all" else "component",
                 "from": START.isoformat(),
                 "to": ended.isoformat(),
                 "energy_j": power_w * hours * 3600 / devices,
@@ -159,6 +160,38 @@ def too_few() -> Iterator[dict[str, Any]]:
         yield run(LONE, f"lone-{part}", "lone", load, 2.0, LONE.true_w(load))
     for part, load in enumerate((0.2, 0.3, 0.5, 0.6, 0.8, 0.9)):
         yield run(EXACT, f"exact-{part}", f"exact-{part}", load, 2.0, EXACT.true_w(load))
+
+
+WHOLE = Machine("byre", "AMD EPYC 7763", 64, EPYC_3, "all", 1.4, 1.5)
+
+
+def at_the_node() -> Iterator[dict[str, Any]]:
+    """Six runs of three jobs on machines with a meter of the whole: it sees more than we model."""
+    for part, load in enumerate((0.15, 0.3, 0.5, 0.6, 0.8, 0.95)):
+        name = f"{WHOLE.name}-{part}"
+        yield run(WHOLE, name, f"{WHOLE.name}-{part % 3}", load, 2.0, WHOLE.true_w(load))
+
+
+def unmetered() -> Iterator[dict[str, Any]]:
+    """Runs that nobody metered, or only in part, of each of the machines above."""
+    for machine in (*FLEETS, FEW, WHOLE):
+        for load in (0.3, 0.7):
+            name = f"{machine.name}-asked-{load}"
+            yield run(machine, name, f"{machine.name}-asked", load, 3.0, None)
+    hall = FLEETS[0]
+    yield run(
+        hall, "hall-silent", "hall-silent", 0.5, 3.0, None, accelerator_utilization_ratio=None
+    )
+    yield half(run(hall, "hall-half", "hall-half", 0.5, 3.0, hall.true_w(0.5)))
+    yield half(run(WHOLE, "byre-half", "byre-half", 0.5, 3.0, WHOLE.true_w(0.5)))
+
+
+def half(told: dict[str, Any]) -> dict[str, Any]:
+    """The same, metered in the second half of its time alone."""
+    since = datetime.fromisoformat(told["event_time"]) - timedelta(seconds=told["duration_s"] / 2)
+    for reading in told["energy"]:
+        reading |= {"from": since.isoformat(), "energy_j": reading["energy_j"] / 2}
+    return told
 
 
 PROCESSORS = {

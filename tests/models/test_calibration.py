@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,6 +13,8 @@ from metered_fleets import (
     FEW,
     FLEETS,
     LONE,
+    WHOLE,
+    at_the_node,
     bad_meter,
     config,
     fleet,
@@ -19,7 +22,10 @@ from metered_fleets import (
     refit,
     sweeps,
     too_few,
+    unmetered,
 )
+
+from observatory.explain import evaluate
 
 SWEEPS = Path(__file__).resolve().parents[3] / "shared" / "real" / "power" / "cpu_power_sweeps.csv"
 with_sweeps = pytest.mark.skipif(
@@ -30,9 +36,9 @@ with_sweeps = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def marts(night: Any) -> Any:
     runs = [told for seed, machine in enumerate(FLEETS) for told in fleet(machine, seed)]
-    runs += [*bad_meter(FLEETS[0]), *too_few()]
+    runs += [*bad_meter(FLEETS[0]), *too_few(), *at_the_node(), *unmetered()]
     swept, swept_runs = sweeps(SWEEPS) if SWEEPS.is_file() else ([], [])
-    machines = [*FLEETS, FEW, LONE, EXACT, *swept]
+    machines = [*FLEETS, FEW, LONE, EXACT, WHOLE, *swept]
     return night("calibration", config(machines), {"events/fleets.jsonl": lines(runs + swept_runs)})
 
 
@@ -154,3 +160,114 @@ def test_sql_says_what_a_brute_force_refit_says(marts: Any) -> None:
         assert row["mape_after"] == close(plain.mape_after), key
         assert row["log_sd"] == close(plain.log_sd), key
         assert row["interval_coverage_ratio"] == close(plain.coverage), key
+
+
+def applied_to(marts: Any, component: str, keys_by_level: Mapping[str, str]) -> dict[str, Any]:
+    """The calibration that the ladder gives: the narrowest that is good enough."""
+    for level in ("hardware_workload", "hardware", "hardware_family", "component"):
+        row = calibrations(marts, level).get((component, keys_by_level[level]))
+        if row and row["is_applied"]:
+            return row
+    raise AssertionError(keys_by_level)
+
+
+def taken(row: Mapping[str, Any]) -> str:
+    said = dict(rung.split(": ", 1) for rung in row["rungs_considered"].split("; "))
+    (name,) = [name for name, reason in said.items() if reason.startswith("taken")]
+    assert name == row["energy_method"]
+    return said["calibrated"]
+
+
+@pytest.mark.parametrize("load", [0.3, 0.7])
+@pytest.mark.parametrize("machine", FLEETS, ids=lambda machine: machine.name)
+def test_a_run_without_a_meter_learns_from_those_with_one(
+    marts: Any, machine: Any, load: float
+) -> None:
+    row = marts.components(f"{machine.name}-asked-{load}")[machine.component]
+    key = hardware(machine)[1]
+    calibration = calibrations(marts, "hardware_workload")[machine.component, f"{key}, training"]
+    assert (row["energy_method"], row["calibration_id"]) == (
+        "calibrated",
+        calibration["calibration_id"],
+    )
+    modelled = machine.modelled_w(load) * 3 / 1000
+    unseen_w = calibration["constant_w"] + calibration["sqrt_w"] * math.sqrt(load)
+    expected = calibration["scale"] * modelled + unseen_w * machine.units * 3 / 1000
+    assert row["uncalibrated_energy_kwh"] == pytest.approx(modelled, rel=1e-9)
+    assert row["it_energy_kwh"] == pytest.approx(expected, rel=1e-9)
+    assert evaluate(row["arithmetic"]) == pytest.approx(expected, rel=1e-9)
+    assert row["it_energy_kwh"] == pytest.approx(machine.true_w(load) * 3 / 1000, rel=0.05)
+    assert taken(row).startswith(f"taken: {key}, training, {calibration['runs']} metered runs of")
+
+
+def test_a_calibrated_chip_leaves_the_rest_of_the_server_where_it_was(marts: Any) -> None:
+    components = marts.components("loft-asked-0.3")
+    chip, rest = components["cpu"], components["other"]
+    modelled = FLEETS[3].modelled_w(0.3) * 3 / 1000
+    assert chip["it_energy_kwh"] + rest["it_energy_kwh"] == pytest.approx(modelled, rel=1e-9)
+
+
+def test_hardware_that_proves_nothing_takes_its_familys_calibration(marts: Any) -> None:
+    row = marts.components(f"{FEW.name}-asked-0.3")["accelerator"]
+    wanted = applied_to(
+        marts,
+        "accelerator",
+        {
+            "hardware_workload": f"{FEW.hardware}, training",
+            "hardware": FEW.hardware,
+            "hardware_family": "NVIDIA gpu",
+            "component": "accelerator",
+        },
+    )
+    assert row["calibration_id"] == wanted["calibration_id"]
+    assert wanted["key_level"] == "hardware_family"
+
+
+def test_a_meter_of_the_whole_calibrates_all_components_together(marts: Any) -> None:
+    for load in (0.3, 0.7):
+        components = marts.components(f"{WHOLE.name}-asked-{load}")
+        assert {row["energy_method"] for row in components.values()} == {"calibrated"}
+        assert set(components) == {"cpu"}  # its memory is what the coefficient holds
+        used = sum(row["it_energy_kwh"] for row in components.values())
+        # The model alone is off by half; six runs outweigh the prior's one.
+        assert used == pytest.approx(WHOLE.true_w(load) * 3 / 1000, rel=0.1)
+        for row in components.values():
+            assert evaluate(row["arithmetic"]) == pytest.approx(row["it_energy_kwh"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("run_id", "machine"), [("hall-half", FLEETS[0]), ("byre-half", WHOLE)], ids=["hall", "byre"]
+)
+def test_a_calibration_fills_what_no_meter_covered(marts: Any, run_id: str, machine: Any) -> None:
+    row = marts.components(run_id)[machine.component]
+    assert row["energy_method"] == "measured_partial"
+    assert row["covered_ratio"] == pytest.approx(0.5)
+    assert row["calibration_id"] is not None
+    measured = machine.true_w(0.5) * 1.5 / 1000
+    assert row["measured_energy_kwh"] == pytest.approx(measured, rel=1e-9)
+    assert evaluate(row["arithmetic"]) == pytest.approx(row["it_energy_kwh"], rel=1e-9)
+    assert row["it_energy_kwh"] == pytest.approx(2 * measured, rel=0.05)
+    assert taken(row).startswith("fills what no meter covered")
+
+
+def test_an_unknown_load_is_not_calibrated(marts: Any) -> None:
+    row = marts.components("hall-silent")["accelerator"]
+    assert (row["energy_method"], row["calibration_id"]) == ("allocation", None)
+    assert taken(row) == "no utilisation reported"
+
+
+def test_a_calibrated_run_is_as_sure_as_its_calibration(marts: Any) -> None:
+    (run,) = marts.rows("select * from fct_runs where run_id = 'hall-asked-0.3'")
+    assert run["energy_method"] == "calibrated"
+    (calibration,) = marts.rows(
+        "select * from fct_calibration where calibration_id = ?", run["calibration_id"]
+    )
+    (source,) = marts.rows(
+        "select * from fct_run_uncertainty"
+        " where run_id = 'hall-asked-0.3' and source_key like '%:' || ?",
+        run["calibration_id"],
+    )
+    calibrated = marts.components("hall-asked-0.3")["accelerator"]["it_energy_kwh"] * 1.5
+    assert source["sigma_kwh"] == pytest.approx(calibrated * calibration["log_sd"], rel=1e-9)
+    assert source["log_sd"] == calibration["log_sd"]
+    assert source["log_sd_source"] == "errors of the calibration on jobs it has not seen"

@@ -66,6 +66,10 @@ with
             cast(null as double) as devices_energy_kwh,
             'spend' as modelled_method,
             it_energy_kwh * fraction_of_run as modelled_energy_kwh,
+            cast(null as string) as calibration_id,
+            cast(null as string) as calibrated_component,
+            'spend' as uncalibrated_method,
+            it_energy_kwh * fraction_of_run as uncalibrated_energy_kwh,
             concat(
                 '(', energy_arithmetic, ') * ', fraction_of_run
             ) as modelled_arithmetic,

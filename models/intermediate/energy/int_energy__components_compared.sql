@@ -29,6 +29,14 @@ with
             measured.devices_energy_kwh,
             candidates.energy_method as modelled_method,
             candidates.energy_kwh as modelled_energy_kwh,
+            -- What a meter covers whole, no calibration has a part in.
+            case
+                when coalesce(measured.covered_ratio, 0) < 1
+                then candidates.calibration_id
+            end as calibration_id,
+            candidates.calibrated_component,
+            candidates.uncalibrated_method,
+            candidates.uncalibrated_energy_kwh,
             candidates.energy_arithmetic as modelled_arithmetic,
             candidates.quantity,
             candidates.quantity_unit,

@@ -62,7 +62,11 @@ with
                     then 'no_pue'
                 end
             ) as missing_reason,
-            whole.model_missing_reason
+            whole.model_missing_reason,
+            whole.calibration_id,
+            whole.calibrated_component,
+            whole.uncalibrated_method,
+            whole.uncalibrated_energy_kwh
         from whole
         inner join
             attempts_metered_whole

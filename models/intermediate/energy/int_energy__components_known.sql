@@ -2,74 +2,13 @@
 -- for what was not the best of the others. One row per run, attempt and component.
 with
     candidates_compared as (select * from {{ ref("int_energy__components_compared") }}),
-
-    -- RAPL sees packages and DRAM, the model the whole server: the difference is fans,
-    -- board and power supply, as far as the meters reach.
-    others as (
-        select
-            run_id,
-            attempt,
-            {{ exact_sum("covered_ratio * coalesce(modelled_energy_kwh, 0.0)") }}
-            as server_energy_kwh,
-            {{ exact_sum("measured_energy_kwh") }} as chip_energy_kwh,
-            max(duration_hours) as duration_hours,
-            max(hardware_origin) as hardware_origin
-        from candidates_compared
-        where
-            component in ('cpu', 'memory', 'other')
-            and boundary = 'component'
-            and measured_energy_kwh is not null
-        group by run_id, attempt
-        having
-            max(
-                case
-                    when
-                        component = 'cpu'
-                        and modelled_method in ('utilization', 'allocation')
-                    then modelled_energy_kwh
-                end
-            )
-            is not null
-            and max(case when component = 'other' then 1 else 0 end) = 0
-    ),
+    others as (select * from {{ ref("int_energy__others") }}),
 
     components as (
         select *
         from candidates_compared
         union all
-        select
-            run_id,
-            attempt,
-            'other' as component,
-            'allocation' as energy_method,
-            'component' as boundary,
-            cast(null as string) as meter,
-            0.0 as covered_ratio,
-            cast(null as double) as measured_energy_kwh,
-            cast(null as double) as devices_energy_kwh,
-            'allocation' as modelled_method,
-            greatest(server_energy_kwh - chip_energy_kwh, 0.0) as modelled_energy_kwh,
-            case
-                when server_energy_kwh > chip_energy_kwh
-                then concat(server_energy_kwh, ' - ', chip_energy_kwh)
-                else '0'
-            end as modelled_arithmetic,
-            cast(null as double) as quantity,
-            'fans, board and power supply' as quantity_unit,
-            cast(null as string) as quantity_arithmetic,
-            duration_hours,
-            cast(null as double) as utilization_ratio,
-            cast(null as string) as utilization_origin,
-            cast(null as double) as idle_w_per_unit,
-            cast(null as double) as max_w_per_unit,
-            cast(null as double) as power_w_per_unit,
-            cast(null as string) as power_arithmetic,
-            'whole-server model less what the chips metered' as power_basis,
-            cast(null as string) as power_factor_key,
-            cast(null as string) as power_source_id,
-            hardware_origin,
-            cast(null as string) as missing_reason,
-            cast(null as string) as model_missing_reason
+        select *
         from others
     ),
 

@@ -5,6 +5,7 @@ with
     estimated as (select * from {{ ref("int_energy__components_estimated") }}),
     readings as (select * from {{ ref("int_energy__readings") }}),
     spend as (select * from {{ ref("int_energy__run_spend") }}),
+    calibrations as (select * from {{ ref("int_calibration__calibrations") }}),
 
     readings_left_out as (
         select
@@ -76,6 +77,26 @@ with
                 else coalesce(readings_left_out.left_out_text, 'no meter reported')
             end as meter_text,
             estimates_told.estimate_text,
+            concat(
+                taken.key,
+                ', ',
+                taken.runs,
+                ' metered runs of ',
+                taken.jobs,
+                ' jobs, ',
+                round(taken.mape_after * 100, 1),
+                ' % off on jobs not seen'
+            ) as calibrated_text,
+            case
+                last_tried.reason
+                when 'too_few_runs'
+                then 'too few runs are metered'
+                when 'one_job_only'
+                then 'runs of one job only are metered'
+                when 'no_better_than_model'
+                then 'no better than the model on jobs not seen'
+                else 'no such run is metered'
+            end as no_calibration_text,
             case
                 when spend.run_id is null
                 then 'no line of the bill is its own'
@@ -93,6 +114,12 @@ with
             and components.attempt = estimates_told.attempt
             and components.component = estimates_told.component
         left join spend on components.run_id = spend.run_id
+        left join
+            calibrations as taken on components.calibration_id = taken.calibration_id
+        left join
+            calibrations as last_tried
+            on components.component = last_tried.component
+            and last_tried.key_level = 'component'
     )
 
 select *

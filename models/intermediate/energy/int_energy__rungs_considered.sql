@@ -23,7 +23,21 @@ with
                 then 'nothing fills the hole'
                 else 'nothing measured'
             end as measured_partial,
-            'not available yet' as calibrated,
+            case
+                when energy_method = 'measured'
+                then 'not needed'
+                when energy_method = 'calibrated'
+                then concat('taken: ', calibrated_text)
+                when
+                    energy_method = 'measured_partial'
+                    and modelled_method = 'calibrated'
+                then concat('fills what no meter covered: ', calibrated_text)
+                when model_missing_reason is not null
+                then model_missing_reason
+                when utilization_origin like 'default%'
+                then 'no utilisation reported'
+                else no_calibration_text
+            end as calibrated,
             {% for rung in ["utilization", "allocation"] %}
                 case
                     when energy_method = '{{ rung }}'
@@ -32,7 +46,7 @@ with
                         energy_method = 'measured_partial'
                         and modelled_method = '{{ rung }}'
                     then 'fills what no meter covered'
-                    when energy_method = 'measured'
+                    when energy_method = 'measured' or modelled_method = 'calibrated'
                     then 'not needed'
                     when model_missing_reason is not null
                     then model_missing_reason

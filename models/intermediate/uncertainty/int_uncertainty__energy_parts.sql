@@ -35,6 +35,7 @@ with
             measured_energy_kwh as energy_kwh,
             meter,
             cast(null as string) as rung,
+            cast(null as string) as calibration_id,
             power_factor_key as known_from
         from components
         where energy_kwh is not null
@@ -52,6 +53,7 @@ with
             case
                 when measured_energy_kwh is null then energy_method else modelled_method
             end as rung,
+            calibration_id,
             -- A tool is wrong on all hardware, a kWh per currency unit for its service.
             case
                 when measured_energy_kwh is null and energy_method = 'external_estimate'
@@ -91,6 +93,8 @@ with
             case
                 when parts_known_by.known_by in ('utilization', 'allocation')
                 then concat(parts_known_by.known_by, ':', parts_known_by.component)
+                when parts_known_by.known_by = 'calibrated'
+                then concat('calibrated:', parts_known_by.calibration_id)
                 else parts_known_by.known_by
             end as factor_key,
             concat(
@@ -99,7 +103,8 @@ with
                 ':',
                 parts_known_by.component,
                 ':',
-                parts_known_by.hardware
+                -- A calibration is wrong on all that it is applied to.
+                coalesce(parts_known_by.calibration_id, parts_known_by.hardware)
             ) as source_key,
 
             parts_known_by.energy_kwh

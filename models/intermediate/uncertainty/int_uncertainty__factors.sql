@@ -1,7 +1,11 @@
--- How sure each rung, meter and factor resolution is, as known at the as-of time. One
--- row per kind and factor key.
+-- How sure each rung, meter and factor resolution is, as known at the as-of time; a
+-- calibration by its own errors on jobs it has not seen. One row per kind and factor
+-- key.
 with
     uncertainty as (select * from {{ ref("stg_factors__uncertainty") }}),
+    calibrations as (
+        select * from {{ ref("int_calibration__calibrations") }} where is_applied
+    ),
 
     factors_ranked as (
         select
@@ -18,6 +22,14 @@ with
         select kind, factor_key, log_sd, source, note
         from factors_ranked
         where preference = 1
+        union all
+        select
+            'energy' as kind,
+            concat('calibrated:', calibration_id) as factor_key,
+            log_sd,
+            'errors of the calibration on jobs it has not seen' as source,
+            concat(key_level, ', ', key, ', ', jobs, ' jobs') as note
+        from calibrations
     )
 
 select *
