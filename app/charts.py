@@ -661,6 +661,78 @@ def _texts(column: pl.Series, write: Callable[[Any], str]) -> pl.Series:
 # --- the bill ---
 
 
+def calibration(frame: pl.DataFrame, fmt: Formatter) -> Any:
+    """Estimated against measured energy, both logarithmic: by the model alone, and by a calibration
+    that never saw the run's job. On the line both are the same."""
+    language = fmt.language
+    sides = {
+        "modelled_energy_kwh": translate(language, "calibration.before"),
+        "predicted_energy_kwh": translate(language, "calibration.after"),
+    }
+    left_out = translate(language, "calibration.is_left_out")
+    data = pl.concat(
+        [
+            frame.filter(pl.col(column).is_not_null()).select(
+                "run_id",
+                pl.col("job_name").fill_null(pl.col("run_id")).alias("job"),
+                pl.col("measured_energy_kwh").alias("measured"),
+                pl.col(column).alias("estimated"),
+                pl.lit(side).alias("side"),
+                pl.when("is_outlier").then(pl.lit(left_out)).otherwise(pl.lit("")).alias("note"),
+                pl.col("is_outlier").cast(pl.Int8).alias("outlier"),
+                (pl.col(column) / pl.col("measured_energy_kwh") - 1).alias("error"),
+            )
+            for column, side in sides.items()
+        ]
+    )
+    data = data.with_columns(
+        _texts(data["measured"], fmt.energy).alias("measured_text"),
+        _texts(data["estimated"], fmt.energy).alias("estimated_text"),
+        _texts(data["error"], fmt.ratio).alias("error_text"),
+    )
+    values = pl.concat([data["measured"], data["estimated"]])
+    ends = pl.DataFrame({"at": [values.min(), values.max()]}, schema={"at": pl.Float64})
+    scale = alt.Scale(type="log", nice=False, padding=12)
+    titles = [translate(language, f"calibration.axis.{axis}") for axis in ("measured", "estimated")]
+    line = (
+        alt.Chart(ends)
+        .mark_line(color=QUIET, strokeDash=[4, 4])
+        .encode(x=alt.X("at:Q", scale=scale), y=alt.Y("at:Q", scale=scale))
+    )
+    points = (
+        alt.Chart(data)
+        .mark_point(size=45, opacity=0.7, filled=True)
+        .encode(
+            x=alt.X(
+                "measured:Q", scale=scale, axis=_log_axis(f"{titles[0]} (kWh)", data["measured"])
+            ),
+            y=alt.Y(
+                "estimated:Q", scale=scale, axis=_log_axis(f"{titles[1]} (kWh)", data["estimated"])
+            ),
+            color=alt.Color(
+                "side:N",
+                scale=alt.Scale(domain=list(sides.values()), range=[WARM, ACCENT]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            shape=alt.Shape(
+                "outlier:O",
+                scale=alt.Scale(domain=[0, 1], range=["circle", "cross"]),
+                legend=None,
+            ),
+            tooltip=[
+                alt.Tooltip("job:N", title=translate(language, "column.job")),
+                alt.Tooltip("run_id:N", title=translate(language, "column.run")),
+                alt.Tooltip("side:N", title=" "),
+                alt.Tooltip("measured_text:N", title=titles[0]),
+                alt.Tooltip("estimated_text:N", title=titles[1]),
+                alt.Tooltip("error_text:N", title=translate(language, "calibration.error")),
+                alt.Tooltip("note:N", title=" "),
+            ],
+        )
+    )
+    return localised((line + points).properties(height=380), fmt)
+
+
 def bill_months(frame: pl.DataFrame, currency: str, fmt: Formatter) -> Any:
     """One bar per provider and month of one currency, parted by whom it belongs to."""
     months = [fmt.month(month) for month in frame["month"]]

@@ -13,6 +13,7 @@ ENGLISH = {
     "nav.run": "One run",
     "nav.bill": "The bill",
     "nav.anomalies": "Anomalies",
+    "nav.calibration": "Calibration",
     "nav.data_quality": "Data quality",
     "to": "to",
     "and": "and",
@@ -497,6 +498,71 @@ ENGLISH = {
     "night.ok": "ok",
     "night.failed": "failed",
     "night.partial": "incomplete",
+    # calibration
+    "calibration.title": "Calibration",
+    "calibration.empty": "No run was metered yet on hardware that the model knows, with its "
+    "utilisation known. The hook (`carbon-hook run`), Slurm's energy plugin and MLflow's system "
+    "metrics bring meters; `observatory refresh` compares.",
+    "calibration.sentence": "**{metered} metered attempts** stand beside what the model says of "
+    "them without their meter. Of {tried} calibrations **{used}** are better than the model on "
+    "jobs they have not seen, and are in use for runs without a meter.",
+    "calibration.points": "Estimated against measured",
+    "calibration.hardware": "Hardware",
+    "calibration.points.caption": "On the dashed line both say the same. After: by a calibration "
+    "made without the run's job. Crosses were left out as outliers.",
+    "calibration.left_out": "{n} left out",
+    "calibration.is_left_out": "left out as an outlier",
+    "calibration.accuracy": "Accuracy, before and after",
+    "calibration.accuracy.caption": "Mean relative error of metered runs. After is of each job "
+    "with a calibration made without it, so no figure here is of a run that had a part in it.",
+    "calibration.advice": "What to meter next",
+    "calibration.advice.caption": "One more metered run of these jobs teaches most: unmetered "
+    "energy of the hardware × how unsure it is, less the more jobs are metered.",
+    "calibration.advice.empty": "There is nothing to learn from one more meter: no named job on "
+    "known hardware is without one. `observatory sources` shows what is read.",
+    "calibration.fitted": "**{before} off before, {after} after**, on jobs not seen ({runs} runs "
+    "of {jobs} jobs; {reason}). {inside} of the meters' figures lie inside the 90 % interval "
+    "(between {low} and {high}, as far as so many runs can tell). Calibrated power = {formula}.",
+    "calibration.unfitted": "**{before} off**, and no calibration: {reason} ({runs} runs of "
+    "{jobs} jobs).",
+    "calibration.model": "model",
+    "calibration.before": "Before: model",
+    "calibration.after": "After: calibrated",
+    "calibration.axis.measured": "Measured",
+    "calibration.axis.estimated": "Estimated",
+    "calibration.error": "Error",
+    "calibration.reason.better_than_model": "in use where no narrower one is",
+    "calibration.reason.too_few_runs": "too few runs are metered",
+    "calibration.reason.one_job_only": "runs of one job only are metered",
+    "calibration.reason.no_better_than_model": "no better than the model",
+    "calibration.level.hardware_workload": "hardware and workload",
+    "calibration.level.hardware": "hardware",
+    "calibration.level.hardware_family": "hardware family",
+    "calibration.level.component": "component",
+    "calibration.unit.accelerator": "accelerator",
+    "calibration.unit.vCPU": "vCPU",
+    "calibration.unit.GiB": "GiB",
+    "calibration.unit.machine": "machine",
+    "calibration.column.hardware": "Hardware",
+    "calibration.column.component": "Component",
+    "calibration.column.level": "Level",
+    "calibration.column.runs": "Runs",
+    "calibration.column.jobs": "Jobs",
+    "calibration.column.outliers": "Left out",
+    "calibration.column.before": "Error before",
+    "calibration.column.after": "Error after",
+    "calibration.column.inside": "Inside 90 % interval",
+    "calibration.column.outcome": "Outcome",
+    "calibration.column.run": "Run",
+    "calibration.column.job": "Job",
+    "calibration.column.meter": "Meter",
+    "calibration.column.modelled": "Model",
+    "calibration.column.measured": "Measured",
+    "calibration.column.rank": "#",
+    "calibration.column.metered_jobs": "Jobs metered",
+    "calibration.column.unmetered": "Unmetered energy",
+    "calibration.column.unsure": "Unsure by (±)",
+    "calibration.column.learned": "Learned (±)",
     # values of the marts
     "rung.measured": "measured",
     "rung.measured_partial": "measured in part",
@@ -578,6 +644,7 @@ FRENCH = {
     "nav.run": "Une exécution",
     "nav.bill": "La facture",
     "nav.anomalies": "Anomalies",
+    "nav.calibration": "Étalonnage",
     "nav.data_quality": "Qualité des données",
     "to": "à",
     "and": "et",
@@ -1073,6 +1140,75 @@ FRENCH = {
     "night.ok": "réussie",
     "night.failed": "échouée",
     "night.partial": "incomplète",
+    "calibration.title": "Étalonnage",
+    "calibration.empty": "Aucune exécution n’a encore été mesurée sur un matériel que le modèle "
+    "connaît, avec un taux d’utilisation connu. Le relevé (`carbon-hook run`), le greffon "
+    "d’énergie de Slurm et les métriques système de MLflow apportent des compteurs ; "
+    "`observatory refresh` compare.",
+    "calibration.sentence": "**{metered} tentatives mesurées** sont à côté de ce que le modèle "
+    "en dit sans leur compteur. Sur {tried} étalonnages, **{used}** font mieux que le modèle "
+    "sur des tâches jamais vues, et servent aux exécutions sans compteur.",
+    "calibration.points": "Estimé et mesuré",
+    "calibration.hardware": "Matériel",
+    "calibration.points.caption": "Sur la ligne en tirets, les deux disent la même chose. Après "
+    ": par un étalonnage fait sans la tâche de l’exécution. Les croix ont été écartées comme "
+    "aberrantes.",
+    "calibration.left_out": "{n} écartées",
+    "calibration.is_left_out": "écartée comme aberrante",
+    "calibration.accuracy": "Précision, avant et après",
+    "calibration.accuracy.caption": "Erreur relative moyenne des exécutions mesurées. Après : "
+    "chaque tâche avec un étalonnage fait sans elle ; aucun chiffre ici n’est celui d’une "
+    "exécution qui y a eu part.",
+    "calibration.advice": "Que mesurer ensuite",
+    "calibration.advice.caption": "Une exécution mesurée de plus de ces tâches apprend le plus : "
+    "énergie sans compteur du matériel × son incertitude, moins si plus de tâches sont "
+    "mesurées.",
+    "calibration.advice.empty": "Un compteur de plus n’apprendrait rien : aucune tâche nommée "
+    "sur un matériel connu n’en manque. `observatory sources` montre ce qui est lu.",
+    "calibration.fitted": "**{before} d’erreur avant, {after} après**, sur des tâches jamais "
+    "vues ({runs} exécutions de {jobs} tâches ; {reason}). {inside} des mesures sont dans "
+    "l’intervalle à 90 % (entre {low} et {high}, pour autant que ces exécutions permettent de "
+    "le dire). Puissance étalonnée = {formula}.",
+    "calibration.unfitted": "**{before} d’erreur**, et pas d’étalonnage : {reason} ({runs} "
+    "exécutions de {jobs} tâches).",
+    "calibration.model": "modèle",
+    "calibration.before": "Avant : modèle",
+    "calibration.after": "Après : étalonné",
+    "calibration.axis.measured": "Mesuré",
+    "calibration.axis.estimated": "Estimé",
+    "calibration.error": "Erreur",
+    "calibration.reason.better_than_model": "utilisé là où rien n’est plus précis",
+    "calibration.reason.too_few_runs": "trop peu d’exécutions mesurées",
+    "calibration.reason.one_job_only": "une seule tâche mesurée",
+    "calibration.reason.no_better_than_model": "pas mieux que le modèle",
+    "calibration.level.hardware_workload": "matériel et usage",
+    "calibration.level.hardware": "matériel",
+    "calibration.level.hardware_family": "famille de matériel",
+    "calibration.level.component": "composant",
+    "calibration.unit.accelerator": "accélérateur",
+    "calibration.unit.vCPU": "vCPU",
+    "calibration.unit.GiB": "Gio",
+    "calibration.unit.machine": "machine",
+    "calibration.column.hardware": "Matériel",
+    "calibration.column.component": "Composant",
+    "calibration.column.level": "Niveau",
+    "calibration.column.runs": "Exécutions",
+    "calibration.column.jobs": "Tâches",
+    "calibration.column.outliers": "Écartées",
+    "calibration.column.before": "Erreur avant",
+    "calibration.column.after": "Erreur après",
+    "calibration.column.inside": "Dans l’intervalle à 90 %",
+    "calibration.column.outcome": "Résultat",
+    "calibration.column.run": "Exécution",
+    "calibration.column.job": "Tâche",
+    "calibration.column.meter": "Compteur",
+    "calibration.column.modelled": "Modèle",
+    "calibration.column.measured": "Mesuré",
+    "calibration.column.rank": "nᵒ",
+    "calibration.column.metered_jobs": "Tâches mesurées",
+    "calibration.column.unmetered": "Énergie sans compteur",
+    "calibration.column.unsure": "Incertitude (±)",
+    "calibration.column.learned": "Appris (±)",
     "rung.measured": "mesuré",
     "rung.measured_partial": "mesuré en partie",
     "rung.calibrated": "modèle étalonné",

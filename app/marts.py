@@ -114,6 +114,22 @@ MARTS: dict[str, dict[str, str]] = {
             threshold double, status varchar, main_cause varchar, ln_hours double,
             ln_devices double, ln_power double, ln_intensity double, ln_price double,
             state varchar, detected_at_utc timestamp""",
+        "fct_calibration": """
+            calibration_id varchar, key_level varchar, key varchar, component varchar,
+            form varchar, scale double, constant_w double, sqrt_w double, runs bigint,
+            jobs bigint, mape_before double, mape_after double, interval_coverage_ratio double,
+            is_applied boolean, reason varchar, points bigint, outliers bigint,
+            interval_coverage_low_ratio double, interval_coverage_high_ratio double,
+            quantity_unit varchar""",
+        "fct_calibration_points": """
+            calibration_id varchar, run_id varchar, attempt bigint, job_name varchar,
+            meter varchar, modelled_energy_kwh double, measured_energy_kwh double,
+            predicted_energy_kwh double, hours double, utilization_ratio double,
+            is_outlier boolean""",
+        "fct_metering_advice": """
+            advice_rank bigint, component varchar, hardware varchar, job_name varchar,
+            run_id varchar, metered_jobs bigint, unmetered_energy_kwh double, log_sd double,
+            sigma_kwh double, learned_kwh double""",
         "fct_restatements": """
             month date, metric varchar, before double, after double, cause varchar,
             from_version varchar, to_version varchar, change double, unit varchar,

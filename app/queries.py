@@ -1324,3 +1324,47 @@ def restatements(con: Connection, limit: int = 200) -> pl.DataFrame:
         """,
         limit=limit,
     )
+
+
+# --- calibration ---
+
+
+def calibrations(con: Connection) -> pl.DataFrame:
+    """Every calibration, per hardware first, the most metered first. One row per calibration."""
+    return _ask(
+        con,
+        """
+        select *
+        from fct_calibration
+        order by
+            list_position(
+                ['hardware', 'hardware_workload', 'hardware_family', 'component'], key_level
+            ),
+            component,
+            points desc,
+            key
+        """,
+    )
+
+
+def calibration_points(con: Connection, calibration_id: str) -> pl.DataFrame:
+    """The metered runs behind a calibration. One row per run and attempt."""
+    return _ask(
+        con,
+        """
+        select *
+        from fct_calibration_points
+        where calibration_id = $calibration_id
+        order by run_id, attempt
+        """,
+        calibration_id=calibration_id,
+    )
+
+
+def metering_advice(con: Connection, limit: int = 10) -> pl.DataFrame:
+    """What to meter next, the most to learn first. One row per job, hardware and component."""
+    return _ask(
+        con,
+        "select * from fct_metering_advice order by advice_rank limit $limit",
+        limit=limit,
+    )

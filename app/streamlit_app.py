@@ -28,6 +28,7 @@ VIEWS = {
     "run": ":material/search_insights:",
     "bill": ":material/receipt_long:",
     "anomalies": ":material/notifications:",
+    "calibration": ":material/speed:",
     "data_quality": ":material/fact_check:",
 }
 page = st.navigation(

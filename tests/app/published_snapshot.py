@@ -124,6 +124,24 @@ CONTRACT: dict[str, str] = {
         threshold double, status varchar, main_cause varchar, ln_hours double, ln_devices double,
         ln_power double, ln_intensity double, ln_price double, state varchar,
         detected_at_utc timestamp""",
+    "fct_calibration": """
+        calibration_id varchar, key_level varchar, key varchar, component varchar, form varchar,
+        scale double, constant_w double, sqrt_w double, runs bigint, jobs bigint,
+        mape_before double, mape_after double, wape_before double, wape_after double,
+        bias_before double, bias_after double, interval_coverage_ratio double,
+        is_applied boolean, reason varchar, fitted_as_of timestamp, points bigint,
+        outliers bigint, intervals bigint, interval_coverage_low_ratio double,
+        interval_coverage_high_ratio double, log_sd double, quantity_unit varchar""",
+    "fct_calibration_points": """
+        calibration_id varchar, key_level varchar, key varchar, component varchar,
+        run_id varchar, attempt bigint, job_name varchar, meter varchar,
+        modelled_energy_kwh double, measured_energy_kwh double, predicted_energy_kwh double,
+        weight_energy_kwh double, quantity double, hours double, utilization_ratio double,
+        ln_residual double, is_outlier boolean, is_applied boolean""",
+    "fct_metering_advice": """
+        advice_rank bigint, component varchar, hardware varchar, job_name varchar,
+        run_id varchar, metered_jobs bigint, unmetered_energy_kwh double,
+        job_energy_kwh double, log_sd double, sigma_kwh double, learned_kwh double""",
     "fct_restatements": """
         month date, metric varchar, before double, after double, cause varchar,
         from_version varchar, to_version varchar, change double, unit varchar,
@@ -484,6 +502,45 @@ SMALL: dict[str, list[Row]] = {
          "metric": "facility_energy_kwh", "value": 6.0, "threshold": 3.0,
          "status": "not_enough_history"},
     ],
+    "fct_calibration": [
+        {"calibration_id": "c1", "key_level": "hardware", "key": "NVIDIA T4",
+         "component": "accelerator", "form": "scale_constant", "scale": 0.8, "constant_w": -4.0,
+         "sqrt_w": 0.0, "runs": 3, "jobs": 2, "mape_before": 0.25, "mape_after": 0.04,
+         "interval_coverage_ratio": 2 / 3, "interval_coverage_low_ratio": 0.21,
+         "interval_coverage_high_ratio": 0.94, "is_applied": True,
+         "reason": "better_than_model", "points": 4, "outliers": 1,
+         "quantity_unit": "accelerator"},
+        {"calibration_id": "c2", "key_level": "hardware", "key": "aws/m5.xlarge",
+         "component": "cpu", "runs": 2, "jobs": 1, "mape_before": 0.4, "is_applied": False,
+         "reason": "too_few_runs", "points": 2, "outliers": 0, "quantity_unit": "vCPU"},
+        {"calibration_id": "c3", "key_level": "component", "key": "accelerator",
+         "component": "accelerator", "form": "scale", "scale": 1.0, "constant_w": 0.0,
+         "sqrt_w": 0.0, "runs": 3, "jobs": 2, "mape_before": 0.25, "mape_after": 0.3,
+         "is_applied": False, "reason": "no_better_than_model", "points": 4, "outliers": 1,
+         "quantity_unit": "accelerator"},
+    ],
+    "fct_calibration_points": [
+        *(
+            {"calibration_id": "c1", "run_id": f"m{number}", "attempt": 1,
+             "job_name": f"train-{number % 2}", "meter": "nvml_energy",
+             "modelled_energy_kwh": 2.5 * number, "measured_energy_kwh": 2.0 * number,
+             "predicted_energy_kwh": 2.1 * number, "is_outlier": False}
+            for number in (1, 2, 3)
+        ),
+        {"calibration_id": "c1", "run_id": "m4", "attempt": 1, "meter": "nvml_energy",
+         "modelled_energy_kwh": 2.5, "measured_energy_kwh": 25.0, "predicted_energy_kwh": 2.1,
+         "is_outlier": True},
+        {"calibration_id": "c2", "run_id": "m5", "attempt": 1, "meter": "rapl",
+         "modelled_energy_kwh": 1.4, "measured_energy_kwh": 1.0, "is_outlier": False},
+    ],
+    "fct_metering_advice": [
+        {"advice_rank": 2, "component": "cpu", "hardware": "aws/m5.xlarge", "job_name": "score",
+         "run_id": "r3", "metered_jobs": 1, "unmetered_energy_kwh": 20.0, "sigma_kwh": 5.0,
+         "learned_kwh": 2.0},
+        {"advice_rank": 1, "component": "accelerator", "hardware": "NVIDIA A100",
+         "job_name": "train-vision", "run_id": "r2", "metered_jobs": 0,
+         "unmetered_energy_kwh": 100.0, "sigma_kwh": 30.0, "learned_kwh": 21.2},
+    ],
     "fct_billing_daily": [
         a_line(datetime(2026, 10, 5), "run", 40.0, kwh=8.0, team="vision"),
         a_line(datetime(2026, 10, 6), "unallocated", 10.0, kwh=2.0),
@@ -572,6 +629,10 @@ NULLS: dict[str, list[Row]] = {
     "fct_run_hours": [{"run_id": "n1", "hour_start_utc": datetime(2026, 11, 20)}],
     "fct_run_energy_components": [{"run_id": "n1", "component": "cpu"}],
     "fct_run_energy_inputs": [{"run_id": "n1", "component": "cpu"}],
+    "fct_calibration": [{"calibration_id": "x", "key_level": "component", "key": "cpu",
+                         "component": "cpu"}],
+    "fct_calibration_points": [{"calibration_id": "x", "run_id": "n1"}],
+    "fct_metering_advice": [{"advice_rank": 1}],
     "fct_anomalies": [
         {"anomaly_id": "x", "run_id": "n1", "metric": "duration_s", "status": "anomaly"}
     ],

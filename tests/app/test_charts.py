@@ -93,6 +93,19 @@ def test_the_parts_of_an_anomaly_multiply(con: duckdb.DuckDBPyConnection) -> Non
     assert len(drawn(charts.anomaly_parts(SMALL["fct_anomalies"][1], FR))) == 3
 
 
+def test_a_calibration_is_drawn_before_and_after(con: duckdb.DuckDBPyConnection) -> None:
+    rows = drawn(charts.calibration(queries.calibration_points(con, "c1"), EN))
+    points = [row for row in rows if "side" in row]
+    assert [row["side"] for row in points] == ["Before: model"] * 4 + ["After: calibrated"] * 4
+    assert points[0]["error_text"] == "25%" and points[4]["error_text"] == "5%"
+    assert [row["note"] for row in points if row["run_id"] == "m4"] == [
+        "left out as an outlier"
+    ] * 2
+    # Without a fit there is no after.
+    alone = drawn(charts.calibration(queries.calibration_points(con, "c2"), FR))
+    assert [row["side"] for row in alone if "side" in row] == ["Avant : modèle"]
+
+
 def test_log_axes_always_have_labels() -> None:
     frame = pl.DataFrame(
         {

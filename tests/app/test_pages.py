@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.i18n import LANGUAGES, TEXTS
 
-PAGES = ["overview", "runs", "run", "bill", "anomalies", "data_quality"]
+PAGES = ["overview", "runs", "run", "bill", "anomalies", "calibration", "data_quality"]
 EURO = {"en": "€45.00", "fr": "45,00 €"}
 UNKNOWN = {"en": "unknown", "fr": "inconnu"}
 
@@ -293,6 +293,27 @@ def test_anomalies_say_what_multiplies_to_the_ratio(open_page: Open) -> None:
     assert "No anomaly has this state" in written(
         open_page("small", "anomalies", lang="en", state="fixed")
     )
+
+
+def test_a_calibration_says_how_far_off_before_and_after(open_page: Open) -> None:
+    app = open_page("small", "calibration", lang="en")
+    said = written(app).replace("\u00a0", " ")
+    assert "Of 3 calibrations **1** are better than the model" in said
+    assert "**25% off before, 4% after**" in said
+    assert "0.800 × model − 4.00 W/accelerator" in said
+    left_out, accuracy, advice = (frame.value for frame in app.dataframe)
+    assert list(left_out["run"]) == ["m4"]
+    assert list(accuracy["before"]) == ["25%", "40%", "25%"]
+    assert list(accuracy["after"]) == ["4%", "unknown", "30%"]
+    assert list(advice["job"]) == ["train-vision", "score"]
+    assert advice["learned"][0].replace("\u00a0", " ") == "21.2 kWh"
+
+
+def test_hardware_without_a_calibration_says_why(open_page: Open) -> None:
+    app = open_page("small", "calibration", lang="en", hardware="cpu: aws/m5.xlarge")
+    assert not app.exception
+    said = written(app)
+    assert "**40% off**, and no calibration: too few runs are metered" in said
 
 
 def test_data_quality_adds_up(open_page: Open) -> None:

@@ -369,6 +369,16 @@ def test_the_bill_of_the_chosen_days(con: duckdb.DuckDBPyConnection) -> None:
     assert queries.bill_of_period(con).rows() == [("EUR", 200.0, 80.0), ("USD", 7.0, 7.0)]
 
 
+def test_calibrations_per_hardware_come_first_and_advice_is_in_order(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    assert queries.calibrations(con)["calibration_id"].to_list() == ["c1", "c2", "c3"]
+    points = queries.calibration_points(con, "c1")
+    assert points["run_id"].to_list() == ["m1", "m2", "m3", "m4"]
+    assert queries.metering_advice(con)["run_id"].to_list() == ["r2", "r3"]
+    assert queries.metering_advice(con, 1)["run_id"].to_list() == ["r2"]
+
+
 def test_every_question_has_an_answer_on_an_empty_snapshot(snapshots: dict[str, Path]) -> None:
     arguments: dict[str, tuple[object, ...]] = {
         "over_time": ("day",), "breakdown": ("team", "energy"), "anomalies": ([], []),
@@ -377,7 +387,7 @@ def test_every_question_has_an_answer_on_an_empty_snapshot(snapshots: dict[str, 
         "bill_by_split": ("billed", NOVEMBER_BILL, "EUR", "team"),
         "bill_fixes": ("effective", None, "EUR"), "bill_gaps": ("effective", None, "EUR"),
         "bill_coverage": ("effective", None, "EUR"),
-        "bill_unallocated": ("effective", None, "EUR"),
+        "bill_unallocated": ("effective", None, "EUR"), "calibration_points": ("x",),
     }  # fmt: skip
     for folder in (snapshots["empty"] / "current", snapshots["missing"]):
         with open_marts(folder, NOVEMBER) as con:

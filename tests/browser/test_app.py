@@ -18,6 +18,7 @@ PAGES = {
     "run": "run?run_id=train-shelf-20261118",
     "bill": "bill",
     "anomalies": "anomalies",
+    "calibration": "calibration",
     "data_quality": "data_quality",
 }
 UNIT = re.compile(r"\d[\d.,\s]*(kWh|MWh|kg CO₂e|t CO₂e|g CO₂e|€|%|years|tests|rows|ans)")

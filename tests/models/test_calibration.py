@@ -271,3 +271,33 @@ def test_a_calibrated_run_is_as_sure_as_its_calibration(marts: Any) -> None:
     assert source["sigma_kwh"] == pytest.approx(calibrated * calibration["log_sd"], rel=1e-9)
     assert source["log_sd"] == calibration["log_sd"]
     assert source["log_sd_source"] == "errors of the calibration on jobs it has not seen"
+
+
+def test_the_most_is_learned_where_most_energy_is_unsure_and_little_metered(marts: Any) -> None:
+    rows = marts.rows("select * from fct_metering_advice order by advice_rank")
+    assert [row["advice_rank"] for row in rows] == list(range(1, len(rows) + 1))
+    learned = [row["learned_kwh"] for row in rows]
+    assert learned == sorted(learned, reverse=True)
+    of_hall = [
+        row
+        for row in rows
+        if (row["component"], row["hardware"]) == ("accelerator", FLEETS[0].hardware)
+    ]
+    # Two named jobs without a meter, and one that was metered for half of its time.
+    assert [row["job_name"] for row in of_hall] == ["hall-asked", "hall-silent", "hall-half"]
+    assert {row["metered_jobs"] for row in of_hall} == {31}
+    unmetered = sum(row["job_energy_kwh"] for row in of_hall)
+    for turn, row in enumerate(of_hall, start=1):
+        assert row["unmetered_energy_kwh"] == pytest.approx(unmetered, rel=1e-9)
+        jobs = 31 + turn
+        expected = row["sigma_kwh"] / math.sqrt(jobs * (jobs + 1))
+        assert row["learned_kwh"] == pytest.approx(expected, rel=1e-9)
+    # A calibrated job is as unsure as its calibration, one of unknown load as the prior says.
+    (calibrated,) = marts.rows(
+        "select log_sd from fct_calibration where calibration_id ="
+        " (select calibration_id from fct_runs where run_id = 'hall-asked-0.3')"
+    )
+    sigma = 0.3 * of_hall[1]["job_energy_kwh"] + calibrated["log_sd"] * (
+        of_hall[0]["job_energy_kwh"] + of_hall[2]["job_energy_kwh"]
+    )
+    assert of_hall[0]["sigma_kwh"] == pytest.approx(sigma, rel=1e-9)
