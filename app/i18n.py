@@ -521,7 +521,7 @@ ENGLISH = {
     "calibration.advice.empty": "There is nothing to learn from one more meter: no named job on "
     "known hardware is without one. `observatory sources` shows what is read.",
     "calibration.fitted": "**{before} off before, {after} after**, on jobs not seen ({runs} runs "
-    "of {jobs} jobs; {reason}). {inside} of the meters' figures lie inside the 90 % interval "
+    "of {jobs} jobs; {reason}). {inside} of the meters' figures lie inside the 90% interval "
     "(between {low} and {high}, as far as so many runs can tell). Calibrated power = {formula}.",
     "calibration.unfitted": "**{before} off**, and no calibration: {reason} ({runs} runs of "
     "{jobs} jobs).",
@@ -551,7 +551,7 @@ ENGLISH = {
     "calibration.column.outliers": "Left out",
     "calibration.column.before": "Error before",
     "calibration.column.after": "Error after",
-    "calibration.column.inside": "Inside 90 % interval",
+    "calibration.column.inside": "In interval",
     "calibration.column.outcome": "Outcome",
     "calibration.column.run": "Run",
     "calibration.column.job": "Job",
@@ -559,8 +559,8 @@ ENGLISH = {
     "calibration.column.modelled": "Model",
     "calibration.column.measured": "Measured",
     "calibration.column.rank": "#",
-    "calibration.column.metered_jobs": "Jobs metered",
-    "calibration.column.unmetered": "Unmetered energy",
+    "calibration.column.metered_jobs": "Metered jobs",
+    "calibration.column.unmetered": "Unmetered",
     "calibration.column.unsure": "Unsure by (±)",
     "calibration.column.learned": "Learned (±)",
     # values of the marts
@@ -1197,7 +1197,7 @@ FRENCH = {
     "calibration.column.outliers": "Écartées",
     "calibration.column.before": "Erreur avant",
     "calibration.column.after": "Erreur après",
-    "calibration.column.inside": "Dans l’intervalle à 90 %",
+    "calibration.column.inside": "Dans l’intervalle",
     "calibration.column.outcome": "Résultat",
     "calibration.column.run": "Exécution",
     "calibration.column.job": "Tâche",
@@ -1206,7 +1206,7 @@ FRENCH = {
     "calibration.column.measured": "Mesuré",
     "calibration.column.rank": "nᵒ",
     "calibration.column.metered_jobs": "Tâches mesurées",
-    "calibration.column.unmetered": "Énergie sans compteur",
+    "calibration.column.unmetered": "Sans compteur",
     "calibration.column.unsure": "Incertitude (±)",
     "calibration.column.learned": "Appris (±)",
     "rung.measured": "mesuré",

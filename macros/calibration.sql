@@ -69,3 +69,18 @@
     )
     / (1 + 1.96 * 1.96 / {{ n }})
 {%- endmacro %}
+
+{# Nine tenths of Student's t distribution lie within so much of its middle: Cornish and Fisher's
+   expansion around the normal distribution, to the third order; from two degrees of freedom on
+   within 2 % of the exact value, of one 12 % less. #}
+{% macro student_t_90(degrees) -%}
+    {%- set z = z_90() | trim | float -%}
+    (
+        {{ z }}
+        + {{ ((z**3 + z) / 4) | round(9) }} / {{ degrees }}
+        + {{ ((5 * z**5 + 16 * z**3 + 3 * z) / 96) | round(9) }}
+        / power({{ degrees }}, 2)
+        + {{ ((3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384) | round(9) }}
+        / power({{ degrees }}, 3)
+    )
+{%- endmacro %}

@@ -44,6 +44,8 @@ with
             {{ wilson("interval_coverage_ratio", "intervals", "+") }}
             as interval_coverage_high_ratio,
             log_sd,
+            min_utilization_ratio,
+            max_utilization_ratio,
             case
                 component
                 when 'accelerator'

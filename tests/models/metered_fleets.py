@@ -261,6 +261,17 @@ class Refit:
     coverage: float | None
 
 
+def student_t_90(degrees: int) -> float:
+    z = 1.645
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return sum(term / degrees**power for power, term in enumerate(terms))
+
+
 def refit(points: Sequence[Row]) -> Refit:
     """Fits, choices and scores of one key by brute force: a fit anew for all that is left out."""
     energy, metered, weight, quantity, hours = (
@@ -354,7 +365,7 @@ def refit(points: Sequence[Row]) -> Refit:
         if count < 2:
             return math.nan
         variance = float(np.mean(residual[chosen] ** 2)) * count / (count - 1)
-        return math.sqrt(variance) * (1 + (1.645**2 + 1) / (4 * (count - 1)))
+        return math.sqrt(variance) * student_t_90(count - 1) / 1.645
 
     inside = [
         abs(residual[i]) <= 1.645 * spread(int(fold[i])) + 1e-9

@@ -17,6 +17,8 @@ with
             scores.*,
             coalesce(keys.runs, 0) as runs,
             coalesce(keys.jobs, 0) as jobs,
+            keys.min_utilization_ratio,
+            keys.max_utilization_ratio,
             case
                 when keys.jobs = 1 and keys.runs >= 3
                 then 'one_job_only'
@@ -58,6 +60,8 @@ with
             keys_judged.points,
             keys_judged.outliers,
             keys_judged.intervals,
+            keys_judged.min_utilization_ratio,
+            keys_judged.max_utilization_ratio,
             keys_judged.mape_before,
             keys_judged.mape_after,
             keys_judged.wape_before,

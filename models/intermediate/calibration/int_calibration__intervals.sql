@@ -61,7 +61,8 @@ with
             kept_apart,
 
             sqrt(squares / points * folds / (folds - 1))
-            * (1 + (power({{ z_90() }}, 2) + 1) / (4 * (folds - 1))) as log_sd
+            * {{ student_t_90("(folds - 1)") }}
+            / {{ z_90() }} as log_sd
         from kept
         where folds >= 2
     )

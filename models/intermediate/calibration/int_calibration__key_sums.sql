@@ -11,7 +11,8 @@ with
 
             count(distinct run_id) as runs,
             count(distinct job_key) as jobs,
-            max(utilization_ratio) - min(utilization_ratio) as utilization_spread,
+            min(utilization_ratio) as min_utilization_ratio,
+            max(utilization_ratio) as max_utilization_ratio,
             count(*) = count(utilization_ratio) as has_utilization,
             {% for name, expression in calibration_sums().items() %}
                 {{ exact_sum(expression) }} as {{ name }}
@@ -28,7 +29,8 @@ with
             runs >= 3 and jobs >= 2 as is_fitted,
             runs >= 6
             and has_utilization
-            and coalesce(utilization_spread, 0.0) >= 0.3 as is_concave_fitted
+            and max_utilization_ratio - min_utilization_ratio
+            >= 0.3 as is_concave_fitted
         from keys_summed
     )
 

@@ -1,6 +1,6 @@
 -- The calibration that each component, and all of them together, find on the key
--- ladder: the narrowest that is good enough, where the load is known. One row per run,
--- attempt and component that finds one.
+-- ladder: the narrowest that is good enough, where the load is known and near those it
+-- was fitted at. One row per run, attempt and component that finds one.
 with
     subjects as (
         select
@@ -31,6 +31,15 @@ with
                 on calibrations.key_level = '{{ level }}'
                 and subjects.component = calibrations.component
                 and subjects.{{ level }}_key = calibrations.key
+            -- A scale holds at any load; what is added to it, near those it was seen
+            -- at.
+            where
+                calibrations.form = 1
+                or subjects.utilization_ratio is null
+                or subjects.utilization_ratio
+                between calibrations.min_utilization_ratio
+                - 0.1 and calibrations.max_utilization_ratio
+                + 0.1
             {% if not loop.last %}
                 union all
             {% endif %}

@@ -89,13 +89,13 @@ with
             ) as calibrated_text,
             case
                 last_tried.reason
-                when 'too_few_runs'
-                then 'too few runs are metered'
                 when 'one_job_only'
                 then 'runs of one job only are metered'
                 when 'no_better_than_model'
                 then 'no better than the model on jobs not seen'
-                else 'no such run is metered'
+                when 'better_than_model'
+                then 'its load is far from those that were metered'
+                else 'too few such runs are metered'
             end as no_calibration_text,
             case
                 when spend.run_id is null
