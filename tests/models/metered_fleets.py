@@ -178,7 +178,11 @@ def unmetered() -> Iterator[dict[str, Any]]:
         for load in (0.3, 0.7):
             name = f"{machine.name}-asked-{load}"
             yield run(machine, name, f"{machine.name}-asked", load, 3.0, None)
-    hall = FLEETS[0]
+    hall, cell = FLEETS[0], FLEETS[2]
+    for part, load in enumerate((0.3, 0.5, 0.7)):
+        power_w = 3 * cell.true_w(load)
+        yield run(cell, f"serves-{part}", "serves", load, 2, power_w, workload_kind="inference")
+    yield run(cell, "serves-asked", "serves", 0.5, 2, None, workload_kind="inference")
     yield run(
         hall, "hall-silent", "hall-silent", 0.5, 3.0, None, accelerator_utilization_ratio=None
     )

@@ -250,6 +250,13 @@ def test_a_calibration_fills_what_no_meter_covered(marts: Any, run_id: str, mach
     assert taken(row).startswith("fills what no meter covered")
 
 
+def test_a_workload_that_meters_tell_apart_takes_no_calibration_of_others(marts: Any) -> None:
+    """Of its own it has runs of one job only, and from the hardware's all were left out."""
+    row = marts.components("serves-asked")["accelerator"]
+    assert (row["energy_method"], row["calibration_id"]) == ("utilization", None)
+    assert taken(row) == "metered runs of this workload contradict it"
+
+
 def test_an_unknown_load_is_not_calibrated(marts: Any) -> None:
     row = marts.components("hall-silent")["accelerator"]
     assert (row["energy_method"], row["calibration_id"]) == ("allocation", None)

@@ -1,6 +1,7 @@
 -- The calibration that each component, and all of them together, find on the key
 -- ladder: the narrowest that is good enough, where the load is known and near those it
--- was fitted at. One row per run, attempt and component that finds one.
+-- was fitted at; and whether meters say that it is not for such a workload. One row per
+-- run, attempt and component that finds one.
 with
     subjects as (
         select
@@ -16,10 +17,14 @@ with
         select * from {{ ref("int_calibration__calibrations") }} where is_applied
     ),
 
+    contradictions as (select * from {{ ref("int_calibration__contradictions") }}),
+
     candidates as (
         {% for level in calibration_levels() %}
             select
                 subjects.*,
+                calibrations.key_level,
+                calibrations.key,
                 calibrations.calibration_id,
                 calibrations.scale,
                 calibrations.constant_kw,
@@ -72,6 +77,7 @@ with
             component,
             calibration_id,
             preference,
+            contradictions.points is not null as is_contradicted,
 
             modelled_energy_kwh,
             calibrated_energy_kwh,
@@ -116,6 +122,7 @@ with
                     )
             end as unseen_arithmetic
         from candidates_ranked
+        left join contradictions using (key_level, component, key, workload_kind)
         where ladder_rank = 1
     )
 

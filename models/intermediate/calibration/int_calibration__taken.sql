@@ -3,7 +3,9 @@
 -- is of a narrower key: its figure lies on the components as the model's does. One row
 -- per run, attempt and component that is calibrated.
 with
-    looked_up as (select * from {{ ref("int_calibration__looked_up") }}),
+    looked_up as (
+        select * from {{ ref("int_calibration__looked_up") }} where not is_contradicted
+    ),
     modelled as (select * from {{ ref("int_energy__components_modelled") }}),
     measured as (select * from {{ ref("int_energy__components_measured") }}),
 

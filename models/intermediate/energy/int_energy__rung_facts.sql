@@ -6,6 +6,9 @@ with
     readings as (select * from {{ ref("int_energy__readings") }}),
     spend as (select * from {{ ref("int_energy__run_spend") }}),
     calibrations as (select * from {{ ref("int_calibration__calibrations") }}),
+    contradicted as (
+        select * from {{ ref("int_calibration__looked_up") }} where is_contradicted
+    ),
 
     readings_left_out as (
         select
@@ -88,12 +91,13 @@ with
                 ' % off on jobs not seen'
             ) as calibrated_text,
             case
-                last_tried.reason
-                when 'one_job_only'
+                when contradicted.run_id is not null
+                then 'metered runs of this workload contradict it'
+                when last_tried.reason = 'one_job_only'
                 then 'runs of one job only are metered'
-                when 'no_better_than_model'
+                when last_tried.reason = 'no_better_than_model'
                 then 'no better than the model on jobs not seen'
-                when 'better_than_model'
+                when last_tried.reason = 'better_than_model'
                 then 'its load is far from those that were metered'
                 else 'too few such runs are metered'
             end as no_calibration_text,
@@ -103,16 +107,9 @@ with
                 else coalesce(spend.missing_text, 'a part is measured')
             end as no_spend_text
         from components
-        left join
-            readings_left_out
-            on components.run_id = readings_left_out.run_id
-            and components.attempt = readings_left_out.attempt
-            and components.component = readings_left_out.component
-        left join
-            estimates_told
-            on components.run_id = estimates_told.run_id
-            and components.attempt = estimates_told.attempt
-            and components.component = estimates_told.component
+        left join readings_left_out using (run_id, attempt, component)
+        left join estimates_told using (run_id, attempt, component)
+        left join contradicted using (run_id, attempt, component)
         left join spend on components.run_id = spend.run_id
         left join
             calibrations as taken on components.calibration_id = taken.calibration_id
