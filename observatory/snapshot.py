@@ -79,7 +79,7 @@ def rows(
 
 def run_named(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
     """The id of the run that goes by a name at one of its sources (a Slurm job id with its
-    cluster, an MLflow run id), or None: unknown, of several runs, or before such names were kept.
+    cluster, an MLflow run id, an ARN), or None: unknown, of several runs, or before such names were kept.
     """
     if not rows(connection, "from duckdb_views() where view_name = 'fct_run_identities'"):
         return None
@@ -88,7 +88,10 @@ def run_named(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
         """
         select case when count(distinct run_id) = 1 then min(run_id) end as run_id
         from fct_run_identities
-        where source_run_id in ($1, concat(source, ':', $1)) or matched_key = lower($1)
+        where matched_key = lower($1)
+            or source_run_id in (
+                $1, concat(source, ':', $1), regexp_replace($1, '^arn:[^:]*:', '')
+            )
         """,
         [name],
     )

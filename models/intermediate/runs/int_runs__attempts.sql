@@ -19,6 +19,38 @@ with
         inner join sources on told.source = sources.source_name
     ),
 
+    names as (
+        select
+            run_id,
+            attempt,
+            {{ first_told("model_name", "purpose_rank") }} as model_name,
+            {{ first_told("dataset_name", "purpose_rank") }} as dataset_name
+        from ranked
+        group by run_id, attempt
+    ),
+
+    -- A version is one of what the run's model or data set is called.
+    versioned as (
+        select
+            ranked.*,
+            {% for name, column in [
+                ("model_name", "model_version"),
+                ("dataset_name", "dataset_version"),
+                ("dataset_name", "dataset_rows"),
+            ] %}
+                case
+                    when
+                        coalesce(ranked.{{ name }}, names.{{ name }}, '')
+                        = coalesce(names.{{ name }}, '')
+                    then ranked.{{ column }}
+                end as {{ column }}_of_name
+                {% if not loop.last %},{% endif %}
+            {% endfor %}
+        from ranked
+        inner join
+            names on ranked.run_id = names.run_id and ranked.attempt = names.attempt
+    ),
+
     final as (
         select
             run_id,
@@ -57,10 +89,7 @@ with
                 "step",
                 "workload_kind",
                 "model_name",
-                "model_version",
                 "dataset_name",
-                "dataset_version",
-                "dataset_rows",
                 "git_commit",
                 "zone",
                 "resource_id",
@@ -68,10 +97,13 @@ with
                 "cpu_utilization_ratio",
                 "accelerator_utilization_ratio",
             ] %}
-                {{ first_told(column, "purpose_rank") }} as {{ column }}
+                {{ first_told(column, "purpose_rank") }} as {{ column }},
+            {% endfor %}
+            {% for column in ["model_version", "dataset_version", "dataset_rows"] %}
+                {{ first_told(column ~ "_of_name", "purpose_rank") }} as {{ column }}
                 {% if not loop.last %},{% endif %}
             {% endfor %}
-        from ranked
+        from versioned
         group by run_id, attempt
     )
 

@@ -32,7 +32,9 @@ with
             names.run_id,
             max(links.other_attempt) as attempts,
             min(links.key_kind) as key_kind,
-            min(links.key_value) as key_value
+            min_by(
+                links.key_value, concat(links.key_kind, ' ', links.key_value)
+            ) as key_value
         from names
         inner join
             links

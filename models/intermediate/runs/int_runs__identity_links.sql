@@ -95,7 +95,7 @@ with
             other_run_id,
             max(other_attempt) as other_attempt,
             min(key_kind) as key_kind,
-            min(key_value) as key_value
+            min_by(key_value, concat(key_kind, ' ', key_value)) as key_value
         from links
         group by source, source_run_id, other_source, other_run_id
     )

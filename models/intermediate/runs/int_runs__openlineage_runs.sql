@@ -60,8 +60,12 @@ with
             {% endfor %}
             -- Name, version and rows of a data set are those of one event.
             {% for column in ["dataset_name", "dataset_version", "dataset_rows"] %}
-                max_by(
-                    {{ column }}, case when dataset_name is not null then event_rank end
+                nullif(
+                    max_by(
+                        coalesce({{ column }}, ''),
+                        case when dataset_name is not null then event_rank end
+                    ),
+                    ''
                 ) as {{ column }}
                 {% if not loop.last %},{% endif %}
             {% endfor %}

@@ -25,7 +25,10 @@ with
                 )
             ) as tracker_run_id,
             landed.task_name,
-            landed.experiment_id,
+            -- CodeCarbon's own, of everybody who names none.
+            nullif(
+                landed.experiment_id, '5b0fa12a-3dd7-45bb-9766-cc326314d9f1'
+            ) as experiment_id,
 
             cast(landed.timestamp as timestamp) as written_at_utc,
 
@@ -63,6 +66,7 @@ with
             ] %}
                 landed.{{ energy }} / coalesce(landed.pue, 1.0) as {{ energy }}_kwh,
             {% endfor %}
+            -- Versions without the column apply none.
             coalesce(landed.pue, 1.0) as pue_ratio,
 
             landed.source_file,
