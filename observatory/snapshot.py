@@ -79,7 +79,8 @@ def rows(
 
 def run_named(connection: duckdb.DuckDBPyConnection, name: str) -> str | None:
     """The id of the run that goes by a name at one of its sources (a Slurm job id with its
-    cluster, an MLflow run id, an ARN), or None: unknown, of several runs, or before such names were kept.
+    cluster, an MLflow run id, an ARN), or None: unknown, of several runs, or before such names were
+    kept.
     """
     if not rows(connection, "from duckdb_views() where view_name = 'fct_run_identities'"):
         return None

@@ -11,6 +11,8 @@ from billing_months import sagemaker as billed
 from sagemaker_server import ACCOUNT, sagemaker_server
 from vertex_server import machine, vertex_server
 
+from observatory import snapshot
+
 DAY = datetime(2026, 11, 10, 8, tzinfo=UTC)
 USUAL = (("Starting", 10), ("Downloading", 5), ("Training", 50), ("Uploading", 5), ("Completed", 0))
 CONFIG = """
@@ -189,6 +191,12 @@ def test_a_job_is_a_run_for_as_long_as_it_had_machines(marts: Any) -> None:
     assert (run["provider"], run["region"], run["accelerator_count"]) == ("aws", "eu-west-1", 1)
     assert run["facility_energy_kwh"] > 0
     assert run["emissions_location_g_co2e"] > 0
+
+
+def test_it_goes_by_its_arn(marts: Any) -> None:
+    job = "fraud-2026-11-10-08-00-00-123"
+    with snapshot.connect(marts.folder) as connection:
+        assert snapshot.run_named(connection, arn(job)) == run_id(job)
 
 
 def test_its_bill_is_found_by_its_arn(marts: Any) -> None:
