@@ -665,6 +665,9 @@ _JOBS = [
 ]  # fmt: skip
 
 
+_CALIBRATIONS = ("fct_calibration", "fct_calibration_points", "fct_metering_advice")
+
+
 def rich(days: int = 75) -> dict[str, list[Row]]:
     """Two and a half months of six jobs, with failures, an anomaly, gaps and rejected rows."""
     runs: list[Row] = []
@@ -744,6 +747,7 @@ def rich(days: int = 75) -> dict[str, list[Row]]:
         "fct_run_uncertainty": sigma,
         "fct_anomalies": _anomalies_of(runs),
         "fct_data_quality": quality,
+        **{mart: SMALL[mart] for mart in _CALIBRATIONS},
     } | _bill_of(last, days)
 
 

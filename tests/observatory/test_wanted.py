@@ -1,6 +1,7 @@
 """Sources of hourly intensity are asked for the hours in which runs were, until those are final."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from grid_api import Api, Asked, Reply, serving
 
 from ingest.sources import Window
-from observatory.refresh import RefreshReport, refresh
+from observatory.refresh import RefreshReport, ingest_only, refresh
 from observatory.settings import load_settings
 from observatory.wanted import _without_holes
 
@@ -67,6 +68,12 @@ def night(folder: Path, now: datetime) -> RefreshReport:
     return refresh(load_settings(folder / "observatory.toml"), now=now)
 
 
+def land(folder: Path, now: datetime) -> None:
+    """The part of a night that asks: the wanted hours are built, and landed."""
+    outcomes = ingest_only(load_settings(folder / "observatory.toml"), [], now=now)
+    assert {outcome.report.status for outcome in outcomes} == {"ok"}
+
+
 def asked_for(api: Api) -> list[str]:
     """The windows that were asked for since the last look."""
     windows = ["--".join(asked.path.split("/")[2:]) for asked in api.asked]
@@ -74,7 +81,10 @@ def asked_for(api: Api) -> list[str]:
     return windows
 
 
-def test_three_nights_ask_only_for_what_is_not_final(tmp_path: Path) -> None:
+def test_three_nights_ask_only_for_what_is_not_final(
+    tmp_path: Path, spare_parsing: Callable[[Path], None]
+) -> None:
+    spare_parsing(tmp_path / "data" / "dbt")
     known_until = [START + 2 * HOUR]
     with serving(answer(known_until)) as api:  # type: ignore[arg-type]
         (tmp_path / "observatory.toml").write_text(
@@ -90,8 +100,7 @@ def test_three_nights_ask_only_for_what_is_not_final(tmp_path: Path) -> None:
                 ]
             )
         )
-        report = night(tmp_path, NIGHT)
-        assert report.status == "ok"
+        land(tmp_path, NIGHT)
         assert asked_for(api) == [
             "2026-11-23T01:00Z--2026-11-23T04:00Z",
             "2026-11-23T06:00Z--2026-11-23T08:00Z",
@@ -101,10 +110,9 @@ def test_three_nights_ask_only_for_what_is_not_final(tmp_path: Path) -> None:
         (tmp_path / "events" / "b.jsonl").write_text(
             event("london-new", "eu-west-2", START + 3 * HOUR, 1)
         )
-        report = night(tmp_path, NIGHT + DAY)
-        assert report.status == "ok"
+        land(tmp_path, NIGHT + DAY)
         assert asked_for(api) == ["2026-11-23T03:00Z--2026-11-23T08:00Z"]
-        night(tmp_path, NIGHT + 2 * DAY)
+        report = night(tmp_path, NIGHT + 2 * DAY)
         assert asked_for(api) == []
     with duckdb.connect() as connection:
         hours = connection.execute(
@@ -118,7 +126,10 @@ def test_three_nights_ask_only_for_what_is_not_final(tmp_path: Path) -> None:
     }
 
 
-def test_the_first_night_takes_the_forecast_until_it_has_happened(tmp_path: Path) -> None:
+def test_the_first_night_takes_the_forecast_until_it_has_happened(
+    tmp_path: Path, spare_parsing: Callable[[Path], None]
+) -> None:
+    spare_parsing(tmp_path / "data" / "dbt")
     with serving(answer([START - DAY])) as api:  # type: ignore[arg-type]
         (tmp_path / "observatory.toml").write_text(
             f'[sources.run_events]\npath = "events.jsonl"\n\n[sources.neso]\nurl = "{api.url}"\n'
