@@ -4,6 +4,7 @@
         {
             "started_at_utc": "timestamp",
             "ended_at_utc": "timestamp",
+            "seen_until_utc": "timestamp",
             "job_name": "string",
             "status": "string",
             "owner": "string",

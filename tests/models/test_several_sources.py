@@ -26,6 +26,9 @@ path = "jobs"
 [sources.run_events]
 path = "events"
 
+[sources.openlineage]
+path = "lineage"
+
 [sources.codecarbon.tracked]
 path = "tracked"
 site = "lyon"
@@ -64,6 +67,8 @@ JOBS = [
     ("12", "again", "09:00", "10:30", "11:00", 1800),  # the last of two attempts, without -D
     ("13", "steps", "09:00", "10:00", "12:00", 7200),
     ("14", "alone", "09:00", "10:00", "11:00", 3600),
+    ("15", "left", "09:00", "10:00", "11:00", 3600),  # two jobs of one task, beside each other
+    ("16", "right", "09:00", "10:00", "11:00", 3600),
 ]
 SACCT = (
     "JobIDRaw|JobName|User|Account|Cluster|State|Submit|Start|End|ElapsedRaw|AllocTRES\n"
@@ -72,11 +77,37 @@ SACCT = (
         f"2026-11-03T{end}:00|{elapsed}|cpu=4,mem=16G,node=1\n"
         for job_id, name, submit, start, end, elapsed in JOBS
     )
+    # Read while it ran, and never again.
+    + "17|early|ana|nlp|lyra|RUNNING|2026-11-03T09:00:00|2026-11-03T10:00:00|Unknown|600|"
+    "cpu=4,mem=16G,node=1\n"
+    + "18|unseen|ana|nlp|lyra|RUNNING|2026-11-03T09:00:00|2026-11-03T10:00:00|Unknown|600|"
+    "cpu=4,mem=16G,node=1\n"
 )
 
 
+TASK = "0192d0a8-0000-7000-8000-000000000001"
+LINEAGE = "".join(
+    json.dumps(
+        {
+            "eventType": kind,
+            "eventTime": f"2026-11-03T{at}:00Z",
+            "run": {"runId": TASK},
+            "job": {"namespace": "flows", "name": "train_both"},
+            "producer": "https://example.org/flows",
+            "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        }
+    )
+    + "\n"
+    for kind, at in [("START", "09:55"), ("COMPLETE", "11:05")]
+)
+
+
+def job_tags(job_id: str) -> dict[str, str]:
+    return {"slurm.cluster": "lyra", "slurm.job_id": job_id}
+
+
 def event(run_id: str, at: str, job_id: str | None = None, **more: Any) -> dict[str, Any]:
-    tags = {"slurm.cluster": "lyra", "slurm.job_id": job_id} if job_id else {}
+    tags = job_tags(job_id) if job_id else {}
     told = {
         "event_id": f"{run_id} {at} {more.get('event_type')} {more.get('attempt')}",
         "event_type": "finished",
@@ -115,6 +146,26 @@ EVENTS = [
     event("hook-2", "10:59", "12", attempt=2, duration_s=1700, model_name="again"),
     event("prepare", "10:30", "13", duration_s=1800),
     event("learn", "11:59", "13", duration_s=3600, model_name="two-steps"),
+    event("left", "10:59", "15", tags={**job_tags("15"), "openlineage.run_id": TASK}),
+    event("right", "10:59", "16", tags={**job_tags("16"), "openlineage.run_id": TASK}),
+    event("early", "11:00", "17", duration_s=3600, status="failed"),
+    event(
+        "pod:0aa7",
+        "11:00",
+        None,
+        duration_s=3600,
+        vcpus=2,
+        job_name="pod",
+        tags={"hook": "carbon-hook agent", "kubernetes.pod_uid": "0aa7"},
+    ),
+    event(
+        "in-pod",
+        "10:59",
+        None,
+        duration_s=3500,
+        model_name="podded",
+        tags={"kubernetes.pod_uid": "0aa7"},
+    ),
     event("nowhere", "10:59", "99", duration_s=60, vcpus=2),
     # Never heard of again.
     event("silent", "10:00", None, event_type="started", vcpus=2),
@@ -136,6 +187,7 @@ def marts(night: Any) -> Any:
         "counted/emissions.csv": COUNTED,
         "tracked/experiment.csv": EXPERIMENT,
         "jobs/sacct.txt": SACCT,
+        "lineage/events.jsonl": LINEAGE,
         "events/events.jsonl": "".join(json.dumps(told) + "\n" for told in EVENTS),
     }
     return night("several_sources", CONFIG, files)
@@ -253,6 +305,37 @@ def test_runs_inside_one_job_are_the_job(marts: Any) -> None:
         "learn",
         "prepare",
         "slurm:lyra:13",
+    ]
+
+
+def test_jobs_of_one_task_are_attempts_of_one_run(marts: Any) -> None:
+    name = f"openlineage:{TASK}"
+    assert [row[1:4] for row in identities(marts, name) if row[0] != "openlineage"] == [
+        ("left", 1, 1),
+        ("right", 1, 2),
+        ("slurm:lyra:15", 1, 1),
+        ("slurm:lyra:16", 1, 2),
+    ]
+    both, alone = marts.run(name), marts.run("slurm:lyra:14")
+    assert (both["vcpu_hours"], both["job_name"], both["status"]) == (8, "hooked", "succeeded")
+    assert both["it_energy_kwh"] == pytest.approx(2 * alone["it_energy_kwh"])
+
+
+def test_an_account_read_too_early_gives_way_to_a_known_end(marts: Any) -> None:
+    run = marts.run("early")
+    assert (run["source"], run["status"], run["duration_s"]) == ("slurm", "failed", 3600)
+    assert run["ended_at_utc"].isoformat() == "2026-11-03T11:00:00"
+    lost = marts.run("slurm:lyra:18")
+    assert (lost["status"], lost["duration_s"]) == ("lost", 600)
+    assert lost["ended_at_utc"].isoformat() == "2026-11-03T10:10:00"
+
+
+def test_what_an_agent_sees_of_a_pod_is_the_run_inside_it(marts: Any) -> None:
+    run = marts.run("in-pod")
+    assert (run["model_name"], run["vcpu_hours"]) == ("podded", 2)
+    assert [row[1:] for row in identities(marts, "in-pod")] == [
+        ("in-pod", 1, 1, "kubernetes_pod", "0aa7"),
+        ("pod:0aa7", 1, 1, "kubernetes_pod", "0aa7"),
     ]
 
 

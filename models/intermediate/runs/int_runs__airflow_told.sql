@@ -68,6 +68,7 @@ with
                 attempt_told(
                     {
                         "ended_at_utc": "case when status <> 'running' then ended_at_utc end",
+                        "seen_until_utc": "received_at_utc",
                         "owner": "owners",
                         "pipeline": "dag_id",
                         "step": "task_id",

@@ -1,23 +1,9 @@
 -- Attempts of all sources, each once. Where several tell of the same, each field is
 -- what the first of them says that knows it: of when and on what it ran in one order,
--- of who and what for in another. One row per run and attempt.
+-- of who and what for in another, of how it ended in a third. One row per run and
+-- attempt.
 with
-    told as (select * from {{ ref("int_runs__attempts_told") }}),
-    sources as (select * from {{ ref("run_sources") }}),
-
-    ranked as (
-        select
-            told.*,
-            {% for rank in ["machine_rank", "purpose_rank"] %}
-                row_number() over (
-                    partition by told.run_id, told.attempt
-                    order by sources.{{ rank }}, told.started_at_utc, told.source_run_id
-                ) as {{ rank }}
-                {% if not loop.last %},{% endif %}
-            {% endfor %}
-        from told
-        inner join sources on told.source = sources.source_name
-    ),
+    ranked as (select * from {{ ref("int_runs__attempts_ranked") }}),
 
     names as (
         select
@@ -58,18 +44,14 @@ with
             {% for column in [
                 "source",
                 "started_at_utc",
-                "ended_at_utc",
-                "status",
                 "provider_code",
                 "region",
                 "instance_type",
-                "instance_count",
                 "vcpus",
                 "memory_gib",
                 "accelerator_model",
                 "accelerator_count",
                 "accelerator_share",
-                "duration_s",
                 "allocated_cpu_s",
                 "used_cpu_s",
                 "source_file",
@@ -79,8 +61,23 @@ with
             ] %}
                 {{ first_told(column, "machine_rank") }} as {{ column }},
             {% endfor %}
+            max(case when end_rank = 1 then ended_at_utc end) as ended_at_utc,
+            -- Who tells of an end and not of its kind tells of no failure.
+            coalesce(
+                max(case when end_rank = 1 then status end),
+                {{
+                    first_told(
+                        "case when status not in ('running', 'pending', 'lost') then status end",
+                        "end_rank",
+                    )
+                }},
+                'succeeded'
+            ) as status,
+            {{ first_told("duration_s", "end_rank") }} as duration_s,
+            coalesce(
+                {{ first_told("instance_count", "machine_rank") }}, 1
+            ) as instance_count,
             {% for column in [
-                "job_name",
                 "owner",
                 "team",
                 "project",
@@ -99,6 +96,11 @@ with
             ] %}
                 {{ first_told(column, "purpose_rank") }} as {{ column }},
             {% endfor %}
+            -- What nobody gave a name goes by the source that knows it best.
+            coalesce(
+                {{ first_told("job_name", "purpose_rank") }},
+                {{ first_told("source", "purpose_rank") }}
+            ) as job_name,
             {% for column in ["model_version", "dataset_version", "dataset_rows"] %}
                 {{ first_told(column ~ "_of_name", "purpose_rank") }} as {{ column }}
                 {% if not loop.last %},{% endif %}

@@ -16,11 +16,10 @@ with
             {{
                 attempt_told(
                     {
-                        "job_name": "coalesce(project_name, 'codecarbon')",
-                        "status": "'succeeded'",
-                        "provider_code": "coalesce(cloud_provider, 'on_premise')",
+                        "seen_until_utc": "ended_at_utc",
+                        "job_name": "project_name",
+                        "provider_code": "case when cloud_provider is null and site_name is not null then 'on_premise' else cloud_provider end",
                         "region": "case when cloud_provider is null then site_name else cloud_region end",
-                        "instance_count": "1",
                         "vcpus": "case when tracking_mode <> 'process' then vcpus end",
                         "memory_gib": "case when tracking_mode <> 'process' then memory_gib end",
                         "accelerator_model": "case when gpu_count > 0 then gpu_model end",

@@ -1,9 +1,7 @@
--- Attempts known from run events, with their interval and status settled. One that has
--- been silent for too long is lost since its last sign of life. One row per run and
+-- Attempts known from run events, with their interval settled. One row per run and
 -- attempt.
 with
     attempts as (select * from {{ ref("int_runs__events_folded") }}),
-    settings as (select * from {{ ref("int_settings__parameters") }}),
 
     attempts_started as (
         select
@@ -39,12 +37,8 @@ with
                     - {{ epoch_s("started_at_utc") }},
                     0
                 )
-            ) as told_duration_s,
-            finished_events = 0
-            and last_event_at_utc
-            < {{ add_seconds(as_of(), "-3600 * settings.lost_after_hours") }} as is_lost
+            ) as told_duration_s
         from attempts_started
-        cross join settings
     ),
 
     attempts_timed as (
@@ -66,11 +60,8 @@ with
 
             started_at_utc,
             case
-                when is_lost
-                then greatest(started_at_utc, last_event_at_utc)
-                when finished_events = 0
-                then null
-                else
+                when finished_events > 0
+                then
                     greatest(
                         started_at_utc,
                         coalesce(
@@ -79,14 +70,11 @@ with
                         )
                     )
             end as ended_at_utc,
+            greatest(started_at_utc, last_event_at_utc) as seen_until_utc,
 
             job_name,
             case
-                when is_lost
-                then 'lost'
-                when finished_events = 0
-                then 'running'
-                else coalesce(finished_status, 'succeeded')
+                when finished_events = 0 then 'running' else finished_status
             end as status,
             owner,
             team,
@@ -105,7 +93,7 @@ with
             region,
             zone,
             instance_type,
-            coalesce(instance_count, 1) as instance_count,
+            instance_count,
             resource_id,
             vcpus,
             memory_gib,

@@ -1,71 +1,91 @@
--- Which runs of two sources are the same, by a key that one of the two names, or by the
--- same name. Of jobs that had the same id one after the other, it is the last that had
--- begun by then. Every link stands in both directions. One row per source, run and
--- attempt as told, and source and run that it is the same as.
+-- Which runs are the same: by a key or a name, and a tracked run nested in one that a
+-- job tells of, if no job tells of it, is a part of that job. Every link stands in both
+-- directions. One row per source and run as told, and source and run that it is the
+-- same as.
 with
-    named as (select * from {{ ref("int_runs__keys_named") }}),
-    owned as (select * from {{ ref("int_runs__keys_owned") }}),
+    keyed as (select * from {{ ref("int_runs__identity_pairs") }}),
+    tracked as (select * from {{ ref("int_runs__mlflow_runs") }}),
+    sources as (select * from {{ ref("run_sources") }}),
 
-    owners_ranked as (
-        select
-            named.source as namer_source,
-            named.source_run_id as namer_run_id,
-            named.source_attempt as namer_attempt,
-            named.key_kind,
-            named.key_value,
-            owned.source as owner_source,
-            owned.source_run_id as owner_run_id,
-            owned.attempts as owner_attempts,
-            row_number() over (
-                partition by
-                    named.source,
-                    named.source_run_id,
-                    named.source_attempt,
-                    named.key_kind
-                order by
-                    case
-                        when owned.started_at_utc <= named.told_at_utc then 0 else 1
-                    end,
-                    owned.started_at_utc desc,
-                    owned.source_run_id
-            ) as preference
-        from named
-        inner join
-            owned
-            on named.key_kind = owned.key_kind
-            and named.key_value = owned.key_value
-            and named.source <> owned.source
+    tracked_told as (
+        {% for this, other in [("namer", "owner"), ("owner", "namer")] %}
+            select
+                {{ this }}_run_id as source_run_id,
+                max(case when sources.tells = 'record' then 0 else 1 end) as in_job
+            from keyed
+            inner join sources on keyed.{{ other }}_source = sources.source_name
+            where {{ this }}_source = 'mlflow'
+            group by {{ this }}_run_id
+            {% if not loop.last %}
+                union all
+            {% endif %}
+        {% endfor %}
     ),
 
-    namesakes as (
+    tracked_linked as (
+        select source_run_id, max(in_job) as in_job
+        from tracked_told
+        group by source_run_id
+    ),
+
+    ancestors as (
         select
-            events.source as namer_source,
-            events.source_run_id as namer_run_id,
-            events.attempts as namer_attempt,
-            events.key_kind,
-            events.key_value,
-            owned.source as owner_source,
-            owned.source_run_id as owner_run_id,
-            owned.attempts as owner_attempts,
-            1 as preference
-        from owned as events
+            children.source_run_id,
+            parents.source_run_id as parent_run_id,
+            parents.mlflow_run_id as parent_name,
+            grandparents.source_run_id as grandparent_run_id,
+            grandparents.mlflow_run_id as grandparent_name
+        from tracked as children
         inner join
-            owned
-            on events.key_kind = owned.key_kind
-            and events.key_value = owned.key_value
+            tracked as parents on children.parent_mlflow_run_id = parents.mlflow_run_id
+        left join
+            tracked as grandparents
+            on parents.parent_mlflow_run_id = grandparents.mlflow_run_id
+        left join
+            tracked_linked on children.source_run_id = tracked_linked.source_run_id
+        where tracked_linked.source_run_id is null
+    ),
+
+    nested as (
+        select
+            ancestors.source_run_id as namer_run_id,
+            case
+                when parents.in_job = 1 then parent_run_id else grandparent_run_id
+            end as owner_run_id,
+            case
+                when parents.in_job = 1 then parent_name else grandparent_name
+            end as key_value
+        from ancestors
+        left join
+            tracked_linked as parents on ancestors.parent_run_id = parents.source_run_id
+        left join
+            tracked_linked as grandparents
+            on ancestors.grandparent_run_id = grandparents.source_run_id
         where
-            events.key_kind = 'run'
-            and events.source = 'run_events'
-            and owned.source <> 'run_events'
+            parents.in_job = 1
+            or (parents.source_run_id is null and grandparents.in_job = 1)
     ),
 
     pairs as (
-        select *
-        from owners_ranked
-        where preference = 1
+        {% set columns = [
+            "namer_source",
+            "namer_run_id",
+            "owner_source",
+            "owner_run_id",
+            "key_kind",
+            "key_value",
+        ] | join(", ") %}
+        select {{ columns }}
+        from keyed
         union all
-        select *
-        from namesakes
+        select
+            'mlflow' as namer_source,
+            namer_run_id,
+            'mlflow' as owner_source,
+            owner_run_id,
+            'mlflow_parent' as key_kind,
+            key_value
+        from nested
     ),
 
     links as (
@@ -75,9 +95,6 @@ with
                 {{ this }}_run_id as source_run_id,
                 {{ other }}_source as other_source,
                 {{ other }}_run_id as other_run_id,
-                -- What names a run, not an attempt of it, is of the last one.
-                {{ other }}_{{ "attempt" if other == "namer" else "attempts" }}
-                as other_attempt,
                 key_kind,
                 key_value
             from pairs
@@ -93,7 +110,6 @@ with
             source_run_id,
             other_source,
             other_run_id,
-            max(other_attempt) as other_attempt,
             min(key_kind) as key_kind,
             min_by(key_value, concat(key_kind, ' ', key_value)) as key_value
         from links

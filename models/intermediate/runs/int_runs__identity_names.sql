@@ -5,16 +5,27 @@
 with
     groups as (select * from {{ ref("int_runs__identity_groups") }}),
     sources as (select * from {{ ref("run_sources") }}),
+    agents as (select * from {{ ref("int_runs__agents") }}),
 
-    groups_counted as (
+    groups_ranked as (
         select
             groups.*,
             case
-                when groups.source = 'run_events' then 0 else sources.machine_rank
-            end as naming_rank,
-            count(*) over (partition by groups.group_name, groups.source) as parts
+                when agents.source_run_id is null and groups.source = 'run_events'
+                then 0
+                else sources.machine_rank
+            end as naming_rank
         from groups
         inner join sources on groups.source = sources.source_name
+        left join
+            agents
+            on groups.source = agents.source
+            and groups.source_run_id = agents.source_run_id
+    ),
+
+    groups_counted as (
+        select *, count(*) over (partition by group_name, source, naming_rank) as parts
+        from groups_ranked
     ),
 
     names_ranked as (

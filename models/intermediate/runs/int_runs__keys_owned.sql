@@ -1,8 +1,11 @@
 -- The keys that runs of each source go by: the name that they have there, and their own
--- kind of key. One row per source, run and kind of key.
+-- kind of key. What an agent of a host tells of goes by what it names. One row per
+-- source, run and kind of key.
 with
     told as (select * from {{ ref("int_runs__told") }}),
     events as (select * from {{ ref("stg_run_events__events") }}),
+    agents as (select * from {{ ref("int_runs__agents") }}),
+    named as (select * from {{ ref("int_runs__keys_named") }}),
 
     keys as (
         select
@@ -10,8 +13,7 @@ with
             source_run_id,
             own_key_kind as key_kind,
             own_key_value as key_value,
-            started_at_utc,
-            source_attempt
+            started_at_utc
         from told
         where own_key_value is not null
         union all
@@ -20,8 +22,7 @@ with
             source_run_id,
             'run' as key_kind,
             source_run_id as key_value,
-            started_at_utc,
-            source_attempt
+            started_at_utc
         from told
         union all
         select
@@ -29,9 +30,20 @@ with
             run_id as source_run_id,
             'run' as key_kind,
             run_id as key_value,
-            event_at_utc as started_at_utc,
-            attempt as source_attempt
+            event_at_utc as started_at_utc
         from events
+        union all
+        select
+            named.source,
+            named.source_run_id,
+            named.key_kind,
+            named.key_value,
+            named.told_at_utc as started_at_utc
+        from named
+        inner join
+            agents
+            on named.source = agents.source
+            and named.source_run_id = agents.source_run_id
     ),
 
     final as (
@@ -41,9 +53,7 @@ with
             key_kind,
             lower(key_value) as key_value,
 
-            min(started_at_utc) as started_at_utc,
-
-            max(source_attempt) as attempts
+            min(started_at_utc) as started_at_utc
         from keys
         group by source, source_run_id, key_kind, lower(key_value)
     )

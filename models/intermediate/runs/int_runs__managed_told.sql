@@ -83,6 +83,7 @@ with
                     {
                         "started_at_utc": "attempts.period_started_at_utc",
                         "ended_at_utc": "attempts.period_ended_at_utc",
+                        "seen_until_utc": "attempts.read_at_utc",
                         "job_name": "coalesce(tags.set_job, regexp_replace(coalesce(attempts.parent_job, attempts.job_name), '-[0-9]{4}(-[0-9]{2}){5}-[0-9]{3}$', ''))",
                         "owner": "coalesce(tags.owner, tags.studio_user, attempts.role_name)",
                         "team": "coalesce(tags.set_team, tags.team)",
@@ -97,7 +98,7 @@ with
                         "dataset_version": "tags.dataset_version",
                         "git_commit": "tags.git_commit",
                         "instance_type": "attempts.machine_type",
-                        "instance_count": "coalesce(attempts.machines, 1)",
+                        "instance_count": "attempts.machines",
                         "resource_id": "attempts.resource_name",
                         "accelerator_model": "attempts.accelerator_type",
                         "accelerator_count": "attempts.accelerators",

@@ -69,7 +69,7 @@ with
                 ~ " > 0 or not runs.is_end_unknown then greatest("
                 ~ known_s
                 ~ " - coalesce(parents.children_s, 0), 0) end",
-                "job_name": "coalesce(tags.job_name, nullif(runs.experiment_name, 'Default'), tags.source_name, runs.run_name, 'mlflow')",
+                "job_name": "coalesce(tags.job_name, nullif(runs.experiment_name, 'Default'), tags.source_name, runs.run_name)",
                 "owner": "coalesce(tags.owner, tags.mlflow_user, runs.user_name)",
                 "project": "coalesce(tags.project, runs.experiment_name)",
                 "model_name": "coalesce(versions_ranked.model_name, tags.model_name)",
@@ -80,7 +80,8 @@ with
                 "git_commit": "coalesce(tags.mlflow_git_commit, tags.git_commit)",
                 "provider_code": "coalesce(tags.provider_code, case when tags.region is null and runs.site_name is not null then 'on_premise' end)",
                 "region": "coalesce(tags.region, runs.site_name)",
-                "instance_count": "coalesce(tags.instance_count, 1)",
+                "seen_until_utc": "runs.known_until_at_utc",
+                "instance_count": "tags.instance_count",
                 "accelerator_count": "coalesce(tags.accelerator_count, gpus.gpus)",
                 "accelerator_utilization_ratio": "gpus.utilization_ratio",
             } %}

@@ -5,7 +5,6 @@ with
     runs as (select * from {{ ref("int_runs__openlineage_runs") }}),
     named as (select * from {{ ref("int_runs__keys_named") }}),
     jobs as (select * from {{ ref("int_settings__run_jobs") }}),
-    settings as (select * from {{ ref("int_settings__parameters") }}),
 
     jobs_chosen as (
         select runs.job_namespace, runs.job_name
@@ -57,15 +56,8 @@ with
         where parents_chosen.openlineage_run_id is null
     ),
 
-    runs_ended as (
-        select
-            runs_keyed.*,
-            end_status is null
-            and last_event_at_utc
-            < {{ add_seconds(as_of(), "-3600 * settings.lost_after_hours") }} as is_lost
-        from runs_keyed
-        inner join runs_named using (source_run_id)
-        cross join settings
+    runs_chosen as (
+        select runs_keyed.* from runs_keyed inner join runs_named using (source_run_id)
     ),
 
     final as (
@@ -80,8 +72,8 @@ with
             {{
                 attempt_told(
                     {
-                        "ended_at_utc": "case when is_lost then greatest(started_at_utc, last_event_at_utc) else ended_at_utc end",
-                        "status": "case when is_lost then 'lost' else coalesce(end_status, 'running') end",
+                        "seen_until_utc": "last_event_at_utc",
+                        "status": "coalesce(end_status, 'running')",
                         "pipeline": "coalesce(airflow_dag_id, root_job_name, parent_job_name)",
                         "step": "airflow_task_id",
                         "git_commit": "source_code_version",
@@ -97,6 +89,7 @@ with
                     },
                     as_named=[
                         "started_at_utc",
+                        "ended_at_utc",
                         "job_name",
                         "owner",
                         "team",
@@ -110,7 +103,7 @@ with
                     ],
                 )
             }}
-        from runs_ended
+        from runs_chosen
     )
 
 select *

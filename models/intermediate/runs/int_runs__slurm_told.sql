@@ -33,6 +33,9 @@ with
             case
                 when status = 'running' then null else ended_at_utc
             end as ended_at_utc,
+            coalesce(
+                {{ add_seconds("started_at_utc", "elapsed_s") }}, started_at_utc
+            ) as seen_until_utc,
 
             job_name,
             status,
