@@ -3,7 +3,7 @@
 Every figure is an exact decimal until it leaves this module, so the parts add up to the whole. Of
 the step that lets data in, a change is `provider_restatement` where something that had been told
 was told otherwise, and `late_data` where something was told for the first time: a run or a line of
-the bill that was not there, the end of a job that was running, a reading that came later.
+the bill that was not there, the end of a job that was running or lost, a reading that came later.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,6 +38,7 @@ _RUNS = {
     "job_name": "varchar",
     "started_at_utc": "timestamp",
     "ended_at_utc": "timestamp",
+    "status": "varchar",
     "resource_id": "varchar",
     "cost_currency": "varchar",
     "facility_energy_kwh": "decimal(38, 18)",
@@ -80,7 +81,9 @@ _TABLES = """
 
 _ADD_RUNS = """
     insert into runs
-    select $state, run_id, job_name, ended_at_utc is null, resource_id from runs_published
+    select
+        $state, run_id, job_name, ended_at_utc is null or coalesce(status, '') = 'lost', resource_id
+    from runs_published
 """
 
 _ADD_FIGURES = """

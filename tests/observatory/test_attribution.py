@@ -27,6 +27,7 @@ RUNS = {
     "run_id": pl.String,
     "started_at_utc": pl.Datetime("us"),
     "ended_at_utc": pl.Datetime("us"),
+    "status": pl.String,
     "resource_id": pl.String,
     "cost_currency": pl.String,
     "facility_energy_kwh": pl.Float64,
@@ -41,7 +42,7 @@ def at(month: int) -> datetime:
 
 
 def run(run_id: str, kwh: float | None = None, **more: Any) -> dict[str, Any]:
-    ran = {"started_at_utc": at(10), "ended_at_utc": at(10)}
+    ran = {"started_at_utc": at(10), "ended_at_utc": at(10), "status": "succeeded"}
     return ran | {"run_id": run_id, "facility_energy_kwh": kwh} | more
 
 
@@ -245,8 +246,9 @@ def test_who_told_otherwise_and_who_told_late(site: Site) -> None:
         {"run_id": "same"},
         {"run_id": "wrong", "duration_s": 2.0},
     )
-    ids = ("same", "wrong", "more", "gone", "running")
-    site.state(*(run(run_id, 1.0) for run_id in ids[:-1]), run("running", 1.0, ended_at_utc=None))
+    ids = ("same", "wrong", "more", "gone", "running", "lost")
+    going = (run("running", 1.0, ended_at_utc=None), run("lost", 1.0, status="lost"))
+    site.state(*(run(run_id, 1.0) for run_id in ids[:-2]), *going)
     site.state(*(run(run_id, 2.0) for run_id in ids if run_id != "gone"), run("new", 1.0))
     found = site.attribute("data", runs=9)
     causes = {row["run_id"]: row["cause"] for row in found.runs}
@@ -254,14 +256,15 @@ def test_who_told_otherwise_and_who_told_late(site: Site) -> None:
         "new": "late_data",
         "more": "late_data",
         "running": "late_data",
+        "lost": "late_data",
         "wrong": "provider_restatement",
         "gone": "provider_restatement",
         # Nothing new of itself: it changed with its neighbours, of which one was told otherwise.
         "same": "provider_restatement",
     }
     assert parts(found) == {
-        (OCTOBER, "late_data"): (5.0, 8.0, 3.0),
-        (OCTOBER, "provider_restatement"): (8.0, 9.0, 1.0),
+        (OCTOBER, "late_data"): (6.0, 10.0, 4.0),
+        (OCTOBER, "provider_restatement"): (10.0, 11.0, 1.0),
     }
 
 

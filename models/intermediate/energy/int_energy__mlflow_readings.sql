@@ -1,41 +1,29 @@
 -- What the GPUs of MLflow's runs used, by trapezoid between samples of their power.
--- Over
--- a longer gap than the settings allow nothing is known; what a parent's samples tell
--- while a child runs is the child's. One row per run, device and time without a gap.
+-- Over a longer gap than the settings allow nothing is known; what a parent's samples
+-- tell while a child runs is the child's. One row per run, device and time without a
+-- gap.
 with
-    samples as (
-        select * from {{ ref("stg_mlflow__system_metrics") }} where power_w is not null
-    ),
+    samples as (select * from {{ ref("int_energy__mlflow_samples") }}),
     children as (select * from {{ ref("int_runs__mlflow_children") }}),
-    identities as (
-        select * from {{ ref("int_runs__identities") }} where source = 'mlflow'
-    ),
-
-    samples_once as (
-        select
-            mlflow_run_id,
-            device_name,
-            sampled_at_utc,
-            max(longest_gap_s) as longest_gap_s,
-            {{ exact_sum("power_w") }} / count(*) as power_w
-        from samples
-        group by mlflow_run_id, device_name, sampled_at_utc
-    ),
 
     points as (
         select
             mlflow_run_id,
             device_name,
             sampled_at_utc as at_utc,
+            run_id,
+            attempt,
             longest_gap_s,
             power_w,
             0 as change
-        from samples_once
+        from samples
         union all
         select
             parent_mlflow_run_id as mlflow_run_id,
             null as device_name,
             from_at_utc as at_utc,
+            null as run_id,
+            null as attempt,
             null as longest_gap_s,
             null as power_w,
             1 as change
@@ -45,6 +33,8 @@ with
             parent_mlflow_run_id as mlflow_run_id,
             null as device_name,
             to_at_utc as at_utc,
+            null as run_id,
+            null as attempt,
             null as longest_gap_s,
             null as power_w,
             -1 as change
@@ -67,6 +57,9 @@ with
             lag(power_w) over (
                 partition by mlflow_run_id, device_name order by at_utc
             ) as before_w,
+            lag(attempt) over (
+                partition by mlflow_run_id, device_name order by at_utc
+            ) as attempt_before,
             lag(children) over (
                 partition by mlflow_run_id, device_name order by at_utc
             ) as children_before
@@ -79,6 +72,7 @@ with
             *,
             before_s is not null
             and at_s - before_s <= longest_gap_s
+            and attempt = attempt_before
             and children = 0
             and children_before = 0 as is_joined
         from samples_in_order
@@ -97,13 +91,13 @@ with
 
     final as (
         select
-            stretches.mlflow_run_id,
-            identities.run_id,
-            identities.attempt,
-            stretches.device_name,
+            mlflow_run_id,
+            run_id,
+            attempt,
+            device_name,
 
-            min(stretches.at_utc) as from_at_utc,
-            max(stretches.at_utc) as to_at_utc,
+            min(at_utc) as from_at_utc,
+            max(at_utc) as to_at_utc,
 
             {{
                 exact_sum(
@@ -112,15 +106,7 @@ with
             }}
             as energy_j
         from stretches
-        inner join
-            identities
-            on concat('mlflow:', stretches.mlflow_run_id) = identities.source_run_id
-        group by
-            stretches.mlflow_run_id,
-            identities.run_id,
-            identities.attempt,
-            stretches.device_name,
-            stretches.stretch
+        group by mlflow_run_id, run_id, attempt, device_name, stretch
         having count(*) > 1
     )
 
