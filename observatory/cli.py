@@ -436,7 +436,7 @@ def collector_command(
         if state.json:
             _print_json({"url": url, "inbox": str(settings.paths.inbox)})
         else:
-            typer.echo(f"{url} receives run events for {settings.paths.inbox}", err=True)
+            typer.echo(f"{url}/v1/events receives run events for {settings.paths.inbox}", err=True)
 
     server.serve(options, settings.paths.inbox, code_version(), started)
 

@@ -485,7 +485,8 @@ def _read_toml(config: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{config}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{config}: not valid TOML: {error}") from error
+        twice = "; a section is written once: join the two" if "twice" in str(error) else ""
+        raise ConfigError(f"{config}: not valid TOML: {error}{twice}") from error
 
 
 def _read_environment(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,8 +56,11 @@ class Webhook(Target):
     """POST of a JSON array; 2xx means that the events are safe there."""
 
     def __init__(self, url: str, token: Optional[str], token_file: Optional[str]) -> None:
-        self.name = "webhook " + url
-        self._url = url
+        scheme, _, place = url.partition("://")
+        host, _, path = place.partition("/")
+        # The address of a collector is enough.
+        self._url = url if path or not host else f"{scheme}://{host}/v1/events"
+        self.name = "webhook " + self._url
         self._token = token
         self._token_file = token_file
         self._opener: Any = None
