@@ -1,5 +1,6 @@
 """Tries of Airflow's tasks land once, whatever its API does meanwhile."""
 
+import json
 import re
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from observatory.settings import load_settings
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 LIST = "/api/v2/dags/~/dagRuns/~/taskInstances"
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real" / "airflow" / "taskinstances.json"
 
 
 def night(root: Path, server: Api, at: datetime = NOW, **told: Any) -> SourceReport:
@@ -45,6 +47,24 @@ ALL = [
     ("prep", -1, 1, "failed"),
     ("prep", -1, 2, "success"),
 ]
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the real answers are not beside this checkout")
+def test_of_real_answers_no_try_is_lost(tmp_path: Path) -> None:
+    server = Airflow()
+    server.instances = json.loads(REAL.read_text())["task_instances"]
+    server.tries = {
+        told["task_id"]: [one for one in server.instances if one["task_id"] == told["task_id"]]
+        for told in server.instances
+    }
+    with airflow_server(server) as api:
+        report = night(tmp_path, api, page=2)
+    known = {(i["task_id"], i["map_index"], i["try_number"], i["state"]) for i in server.instances}
+    assert (report.status, report.rows_rejected) == ("ok", 0)
+    assert set(keys(tmp_path)) == known
+    durations = {i["id"]: i["duration"] for i in server.instances}
+    rows = landed(tmp_path).select("duration").to_series()
+    assert sorted(rows.unique()) == sorted(set(durations.values()))
 
 
 @pytest.mark.parametrize("page", [100, 1, 3])

@@ -3,6 +3,7 @@ in tests/models/test_mlflow_server.py."""
 
 import base64
 import json
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ingest.sources import SourceContext
 from ingest.sources import mlflow as source
 
 DAY_MS = 86_400_000
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real" / "mlflow"
 NOW_MS = int(NOW.timestamp() * 1000)
 POWER = "system/gpu_0_power_usage_watts"
 
@@ -105,6 +107,35 @@ class Night:
 @pytest.fixture
 def night(tmp_path: Path) -> Night:
     return Night(tmp_path)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real answers are not beside this checkout")
+def test_real_answers_land_whole(night: Night) -> None:
+    real = {path.stem: json.loads(path.read_text()) for path in REAL.glob("*.json")}
+    server = Server(*real["runs_search"]["runs"])
+    server.versions = real["model_versions_search"]["model_versions"]
+    server.experiments = real["experiments_search"]
+    server.histories = defaultdict(list)
+    with serving(server) as api:
+        report = night.read(api, datetime(2026, 11, 24, 3, tzinfo=UTC))
+    assert (report.status, report.rows_rejected) == ("ok", 0)
+    assert night.runs() == sorted(told["info"]["run_id"] for told in server.runs)
+    assert {row["experiment_name"] for row in night.rows()} <= {"resnet", "Default"}
+    used = {
+        (one["name"], one["digest"]) for row in night.rows() for one in row["dataset_inputs"] or []
+    }
+    assert used == {("imagenet-tiny", "2981c147")}
+    (version,) = night.rows("model_versions")
+    assert (version["name"], version["run_id"]) == ("resnet50", server.versions[0]["run_id"])
+    assert {
+        (row["run_id"], one["name"], one["value"])
+        for row in night.rows()
+        for one in row["metrics"] or []
+    } == {
+        (told["info"]["run_id"], one["key"], one["value"])
+        for told in server.runs
+        for one in told["data"].get("metrics", [])
+    }
 
 
 def test_pages_land_as_days(night: Night) -> None:
