@@ -196,7 +196,7 @@ def land_new_factor(settings: Settings, received_at: datetime) -> None:
 
 @pytest.fixture(scope="module")
 def site(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> dict[str, Any]:
-    """Three nights, and each again as of its time: versions, and what was read of them."""
+    """Three nights, the first and the last again as of their time: versions, and what was read."""
     folder = shared_tmp / "restated_nights"
     answer = folder / "site.json"
     with FileLock(shared_tmp / "restated_nights.lock"):
@@ -209,18 +209,20 @@ def site(shared_tmp: Path, spare_parsing: Callable[[Path], None]) -> dict[str, A
             refresh(settings, now=NIGHTS[2])
             published = settings.paths.published
             nights = sorted(path for path in published.glob("2*"))
-            again = []
-            for path in nights:
+            again = {}
+            for number, path in enumerate(nights):
                 kept = path.rename(folder / path.name)
+                if number == 1:
+                    continue
                 as_of = knowledge.published(kept).as_of
-                # The first two take over what later nights remember, the last takes nothing.
+                # The first takes over what later nights remember, the last takes nothing.
                 rebuilt = refresh(
                     settings,
                     now=NIGHTS[2] + timedelta(hours=1),
                     as_of=as_of,
                     full_refresh=as_of == NIGHTS[2],
                 )
-                again.append(snapshot.version(rebuilt.published.path)["sha256"])
+                again[str(number)] = snapshot.version(rebuilt.published.path)["sha256"]
             answer.write_text(
                 json.dumps({"versions": [path.name for path in nights], "again": again})
             )
@@ -250,10 +252,10 @@ def total(site: dict[str, Any], night: int, metric: str) -> Any:
         ).fetchall()[0][0]
 
 
-@pytest.mark.parametrize("night", [0, 1, 2])
+@pytest.mark.parametrize("night", [0, 2])
 def test_a_rebuild_as_of_a_night_has_its_very_bytes(site: dict[str, Any], night: int) -> None:
     kept = snapshot.version(site["folder"] / site["versions"][night])
-    assert site["again"][night] == kept["sha256"]
+    assert site["again"][str(night)] == kept["sha256"]
     assert len(kept["sha256"]) == len(kept["row_counts"]) > 20
 
 
