@@ -1,6 +1,7 @@
 """Three nights on the real models: late data, a restated bill, a changed setting, new factors.
 
-Each night is rebuilt afterwards as of its time, and what changed is attributed to the last digit.
+The first and the last are rebuilt afterwards as of their time, and what changed is attributed to
+the last digit.
 """
 
 import csv
