@@ -1,7 +1,6 @@
 -- The metered runs behind each calibration: what the model says, what the meter saw,
--- and
--- what a calibration without the run's job predicts. One row per level, component, key,
--- run and attempt.
+-- and what a calibration without the run's job predicts. One row per level, component,
+-- key, run and attempt.
 with
     predictions as (select * from {{ ref("int_calibration__predictions") }}),
     calibrations as (select * from {{ ref("int_calibration__calibrations") }}),

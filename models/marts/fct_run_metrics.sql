@@ -1,6 +1,5 @@
 -- What runs said of their work and of how good it is: the last value of each metric.
--- One
--- row per run and metric.
+-- One row per run and metric.
 with
     metrics as (select * from {{ ref("int_kpi__run_metrics") }}),
     runs as (select * from {{ ref("int_runs__runs") }}),

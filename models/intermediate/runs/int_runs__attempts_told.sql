@@ -1,7 +1,6 @@
 -- Attempts as each source tells of them, as attempts of the runs that they are. One
--- that
--- was last seen running too long ago is lost since then. One row per run, attempt and
--- source and run as told.
+-- that was last seen running too long ago is lost since then. One row per run, attempt
+-- and source and run as told.
 {% set columns = attempt_shape().keys() | join(", ") %}
 
 with

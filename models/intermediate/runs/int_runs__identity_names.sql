@@ -1,7 +1,6 @@
 -- Which name goes for runs of several sources that are the same: that of the only run
--- of
--- events among them; where several are parts of one job of another source, that of the
--- job. One row per source and run as told that has a link.
+-- of events among them; where several are parts of one job of another source, that of
+-- the job. One row per source and run as told that has a link.
 with
     groups as (select * from {{ ref("int_runs__identity_groups") }}),
     sources as (select * from {{ ref("run_sources") }}),

@@ -1,6 +1,5 @@
 -- Runs that OpenLineage tells of, their events folded: a value is the last one told,
--- the
--- last terminal event is the end. One row per run and attempt.
+-- the last terminal event is the end. One row per run and attempt.
 with
     events as (select * from {{ ref("int_runs__openlineage_events") }}),
 

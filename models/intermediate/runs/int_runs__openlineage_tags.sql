@@ -1,6 +1,5 @@
 -- Tags of runs that OpenLineage tells of: those of the run, and the Airflow task that
--- it
--- is. One row per run, attempt, tag and event.
+-- it is. One row per run, attempt, tag and event.
 with
     events as (select * from {{ ref("int_runs__openlineage_events") }}),
     tags as (select * from {{ ref("stg_openlineage__tags") }}),

@@ -1,6 +1,5 @@
 -- Names of jobs that are runs also where only a scheduler or a lineage tells of them,
--- as
--- patterns for `like` with the escape character `!`. One row per pattern.
+-- as patterns for `like` with the escape character `!`. One row per pattern.
 with
     parameters as (select * from {{ ref("stg_settings__parameters") }}),
 

@@ -1,6 +1,5 @@
 -- Tries of Airflow tasks, our names. One row per landed try; the same try may come
--- again
--- when it went on.
+-- again when it went on.
 with
     landed as (
         select *, {{ delivery_id_of_file() }} as delivery_id

@@ -1,6 +1,5 @@
 -- Jobs of SageMaker, each once: as it was described last, once it had ended. One row
--- per
--- job.
+-- per job.
 with
     landed as (
         select *, {{ delivery_id_of_file() }} as delivery_id
