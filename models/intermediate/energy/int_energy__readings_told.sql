@@ -1,5 +1,6 @@
 -- Energy readings of run events, of CodeCarbon, of MLflow and of Slurm's node plugin,
--- one shape. A copy of an event brings none of its own; of a device that others used too
+-- one shape. A copy of an event brings none of its own; of a device that others used
+-- too
 -- it is the part that the reading says. One row per reading.
 with
     readings as (select * from {{ ref("stg_run_events__energy_readings") }}),
